@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the scripts share. Sourcing it has no side effects beyond setting variables.
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+results=$build/results
+export LC_ALL=C
+
+# The exit statuses of every script here.
+export exit_failed=1 exit_usage=2 exit_skipped=4
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit "$exit_failed"
+}
+
+usage_error() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    printf 'Try "%s --help".\n' "${0##*/}" >&2
+    exit "$exit_usage"
+}
+
+note() {
+    printf '%s\n' "$*" >&2
+}
+
+# The kernel series that the repo has patches for, newest last.
+kernel_series() {
+    local file
+    for file in "$root"/patches/series-*; do
+        printf '%s\n' "${file##*/series-}"
+    done | sort -V
+}
+
+require_series() {
+    [[ -f $root/patches/series-$1 ]] ||
+        die "there are no patches for Linux $1; the kernel series here: $(kernel_series | paste -sd ' ')"
+}
+
+# step TEXT LOG COMMAND...: runs COMMAND with its output in LOG, tells how long it takes, and shows the end of LOG when
+# COMMAND fails.
+step() {
+    local text=$1 log=$2 start=$SECONDS status=0 ticker=
+    shift 2
+    mkdir -p "$(dirname "$log")"
+    printf '%s ...' "$text" >&2
+    if [[ -t 2 ]]; then
+        while sleep 1; do printf '\r%s ... %d s' "$text" $((SECONDS - start)); done >&2 &
+        ticker=$!
+    fi
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if [[ $ticker ]]; then
+        kill "$ticker" 2>/dev/null || true
+        wait "$ticker" 2>/dev/null || true
+        printf '\r%s ...' "$text" >&2
+    fi
+    if ((status)); then
+        printf ' failed after %d s\n' $((SECONDS - start)) >&2
+        note "The end of $(relative "$log"):"
+        tail -n 20 "$log" | sed 's/^/    /' >&2
+        explain_failure "$log"
+        return "$status"
+    fi
+    printf ' done in %d s\n' $((SECONDS - start)) >&2
+}
+
+# A path as a user types it from the top of the repo.
+relative() {
+    printf '%s' "${1#"$root"/}"
+}
+
+# Says in one line what is behind the errors that users can do something about.
+explain_failure() {
+    if grep -q 'No space left on device' "$1"; then
+        note "The disk is full: $(df -h --output=avail,target "$build" | tail -n 1 | xargs) available."
+    fi
+}
+
+# require_space GIB: refuses to begin what cannot end well.
+require_space() {
+    local have
+    mkdir -p "$build"
+    have=$(df --output=avail -k "$build" | tail -n 1)
+    ((have >= $1 * 1024 * 1024)) ||
+        die "needs $1 GiB free in $(relative "$build"), there are $((have / 1024 / 1024)) GiB; free some space and run it again"
+}
+
+# Stamps: a target is current when the hash of what it is made from is the one recorded when it was made.
+hash_of() {
+    local path
+    {
+        for path in "$@"; do
+            if [[ -d $path ]]; then
+                find "$path" -type f -print0 | sort -z | xargs -0 -r sha256sum
+            elif [[ -e $path ]]; then
+                sha256sum "$path"
+            else
+                printf '%s\n' "$path"
+            fi
+        done
+    } | sha256sum | cut -d ' ' -f 1
+}
+
+is_current() { # STAMP HASH
+    [[ -f $1 && $(<"$1") == "$2" ]]
+}
+
+record_stamp() { # STAMP HASH
+    mkdir -p "$(dirname "$1")"
+    printf '%s\n' "$2" >"$1.new"
+    mv "$1.new" "$1"
+}
