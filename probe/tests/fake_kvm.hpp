@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// A model of what a guest sees of KVM in CPUID, after section "The leaf" of the contract.
+#pragma once
+
+#include "cpu.hpp"
+#include "leaf.hpp"
+#include "snapshot.hpp"
+
+#include <array>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace exit_stats
+{
+
+struct FakeKvm {
+	using Counts = std::map<std::uint16_t, Count>;
+
+	bool patched = true;
+	bool hypervisor_bit = true;
+	std::string hypervisor = "KVMKVMKVM";
+	std::string brand = "Model of a CPU";
+	std::uint32_t abi = 1;
+	std::uint32_t views = 0b101111; ///< all but HIST
+	std::uint32_t isa = std::uint32_t(Isa::vmx);
+	std::uint32_t tsc_khz = 2445407;
+	std::vector<Counts> vcpus = std::vector<Counts>(1);
+	/// What an unpatched KVM says to a leaf out of range: zeros, or the highest basic leaf.
+	Regs out_of_range{};
+
+	/// Which vCPU executes CPUID.
+	std::function<std::size_t()> current = [] {
+		return 0;
+	};
+	/// Runs before each CPUID of the leaf: counters that move, ...
+	std::function<void()> before = [] {
+	};
+	/// Last word on an answer of the leaf: hypervisors that lie.
+	std::function<void(std::uint32_t ecx, Regs &)> tamper = [](std::uint32_t, Regs &) {
+	};
+	/// The input ECX of all CPUIDs of the leaf so far.
+	std::vector<std::uint32_t> asked{};
+
+	Cpuid cpuid()
+	{
+		return [this](std::uint32_t eax, std::uint32_t ecx) {
+			return answer(eax, ecx);
+		};
+	}
+
+private:
+	Regs answer(std::uint32_t eax, std::uint32_t ecx)
+	{
+		switch (eax) {
+		case 1:
+			return {0, 0, hypervisor_bit ? 1U << 31 : 0, 0};
+		case 0x40000000:
+			return hypervisor_bit ? chars(0x40000001, hypervisor) : out_of_range;
+		case 0x80000000:
+			return {0x80000008, 0, 0, 0};
+		case 0x80000002:
+		case 0x80000003:
+		case 0x80000004: {
+			std::array<char, 48> all{};
+			brand.copy(all.data(), all.size());
+			Regs r;
+			std::memcpy(&r, all.data() + 16 * (eax - 0x80000002), sizeof(r));
+			return r;
+		}
+		case leaf: {
+			asked.push_back(ecx);
+			before();
+			Regs r = patched ? read_leaf(ecx) : out_of_range;
+			tamper(ecx, r);
+			return r;
+		}
+		default:
+			return out_of_range;
+		}
+	}
+
+	Regs read_leaf(std::uint32_t ecx) const
+	{
+		const std::uint32_t index = ecx >> 16 & 0xFF;
+		const auto reason = std::uint16_t(ecx);
+		const auto view = View(ecx >> 24);
+
+		if (ecx >> 24 > 15 || !(views >> (ecx >> 24) & 1))
+			return pairs(sum(counts(0))); // undefined views are TOTAL of the VM
+		if (view == View::info) {
+			if (index == 0)
+				return chars(views << 16 | abi, std::string(signature));
+			if (index == 1)
+				return {isa, std::uint32_t(vcpus.size()), tsc_khz, 32};
+			return error_answer;
+		}
+		if (index > 1)
+			return error_answer;
+		const Counts now = counts(index);
+		switch (view) {
+		case View::total:
+			return pairs(sum(now));
+		case View::reason:
+			return now.contains(reason) ? pairs(now.at(reason)) : Regs{};
+		case View::next: {
+			const auto next = now.lower_bound(reason);
+			return next == now.end() ? error_answer : Regs{next->first, 0, 0, 0};
+		}
+		default:
+			return {};
+		}
+	}
+
+	Counts counts(std::uint32_t scope) const
+	{
+		if (scope == std::uint32_t(Scope::vcpu))
+			return vcpus.at(current());
+		Counts all;
+		for (const Counts &vcpu : vcpus)
+			for (const auto &[code, count] : vcpu) {
+				all[code].exits += count.exits;
+				all[code].cycles += count.cycles;
+			}
+		return all;
+	}
+
+	static Count sum(const Counts &counts)
+	{
+		Count total{};
+		for (const auto &[code, count] : counts) {
+			total.exits += count.exits;
+			total.cycles += count.cycles;
+		}
+		return total;
+	}
+
+	static Regs pairs(const Count &c)
+	{
+		return {std::uint32_t(c.exits), std::uint32_t(c.cycles >> 32),
+			std::uint32_t(c.cycles), std::uint32_t(c.exits >> 32)};
+	}
+
+	/// EAX, and text in EBX, ECX, EDX.
+	static Regs chars(std::uint32_t eax, const std::string &s)
+	{
+		std::array<char, 12> text{};
+		s.copy(text.data(), text.size());
+		Regs r{eax, 0, 0, 0};
+		std::memcpy(&r.ebx, text.data(), text.size());
+		return r;
+	}
+};
+
+/// A VMX guest with two vCPUs, after a boot.
+inline FakeKvm booted_vmx()
+{
+	FakeKvm kvm;
+	kvm.vcpus = {{{10, {300, 360'000}}, {30, {12'345, 123'456'789}}, {48, {2'000, 9'000'001}}},
+		     {{10, {100, 120'000}}, {12, {50, 1'000'000'000}}}};
+	return kvm;
+}
+
+/// An SVM guest that has seen a named exception, one without a name, and "other".
+inline FakeKvm booted_svm()
+{
+	FakeKvm kvm;
+	kvm.isa = std::uint32_t(Isa::svm);
+	kvm.vcpus = {{{0x4E, {5, 500}},
+		      {0x49, {1, 7}},
+		      {0x72, {40, 48'000}},
+		      {0x400, {900, 4'500'000}},
+		      {0xFFFF, {2, 20}}}};
+	return kvm;
+}
+
+} // namespace exit_stats

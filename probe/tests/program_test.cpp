@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// The program itself, on this machine: its options, its errors, its exit statuses.
+#include "snapshot.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+#include <string>
+
+#include <sys/wait.h>
+
+using namespace exit_stats;
+
+namespace
+{
+
+struct Result {
+	int status;
+	std::string output;
+};
+
+bool operator==(const Result &a, const Result &b)
+{
+	return a.status == b.status && a.output == b.output;
+}
+
+std::ostream &operator<<(std::ostream &out, const Result &r)
+{
+	return out << "status " << r.status << ", output \"" << r.output << "\"";
+}
+
+/// Run a shell command line; the exit status, as shells show it, and what came on stdout.
+Result sh(const std::string &command)
+{
+	std::FILE *pipe = popen(command.c_str(), "r");
+	std::array<char, 4096> buffer;
+	Result r{};
+	while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
+		r.output.append(buffer.data(), n);
+	const int status = pclose(pipe);
+	r.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return r;
+}
+
+class Program : public testing::Test
+{
+protected:
+	static void SetUpTestSuite()
+	{
+		const auto folder = std::filesystem::path(EXITSTAT_PROGRAM).parent_path();
+		setenv("PATH", (folder.string() + ":" + getenv("PATH")).c_str(), 1);
+	}
+};
+
+TEST_F(Program, IsOneSmallStaticFile)
+{
+	EXPECT_EQ(sh("readelf -lW '" EXITSTAT_PROGRAM "' | grep -c INTERP").output, "0\n");
+#ifdef NDEBUG
+	EXPECT_LE(std::filesystem::file_size(EXITSTAT_PROGRAM), 4U << 20);
+#endif
+}
+
+TEST_F(Program, Version)
+{
+	EXPECT_EQ(sh("exitstat --version"), (Result{0, "exitstat " EXITSTAT_VERSION "\n"}));
+}
+
+TEST_F(Program, HelpNamesTheOptionsAndFitsATerminal)
+{
+	const Result r = sh("exitstat --help");
+	EXPECT_EQ(r.status, 0);
+	for (const char *option : {"--json", "--sort", "--vcpu", "--raw", "--help", "--version"})
+		EXPECT_NE(r.output.find(option), std::string::npos) << option;
+	EXPECT_FALSE(std::regex_search(r.output, std::regex(".{81}"))) << r.output;
+}
+
+TEST_F(Program, RefusesWrongUsage)
+{
+	for (const char *arguments :
+	     {"--jsno", "-x", "1", "--sort", "--sort=size", "--sort exits --raw", "--json --raw",
+	      "--raw=x", "--raw=0x100000000", "--raw=-1", "--vcpu=x", "--vcpu=-1", "--vcpu=0x",
+	      "--vcpu=99999999999", "--vcpu=0 1", "--vcpu all all"}) {
+		const std::string command = std::string("exitstat ") + arguments;
+		EXPECT_EQ(sh(command + " 2>/dev/null"), (Result{2, ""})) << arguments;
+		EXPECT_TRUE(
+			std::regex_match(sh(command + " 2>&1").output,
+					 std::regex("exitstat: [^\n]+\nexitstat: try --help\n")))
+			<< sh(command + " 2>&1").output;
+	}
+}
+
+TEST_F(Program, SaysWhenItCannotWrite)
+{
+	EXPECT_EQ(sh("exitstat --help 2>&1 >&-"),
+		  (Result{1, "exitstat: cannot write output: Bad file descriptor\n"}));
+	EXPECT_EQ(sh("exitstat --version 2>&1 >/dev/full"),
+		  (Result{1, "exitstat: cannot write output: No space left on device\n"}));
+	EXPECT_EQ(sh("{ { sleep 0.2; exitstat --help 2>&3; echo $? >&3; } | true; } 3>&1"),
+		  (Result{0, "exitstat: cannot write output: Broken pipe\n1\n"}));
+}
+
+TEST_F(Program, NeedsNoStderr)
+{
+	EXPECT_EQ(sh("exitstat --jsno 2>&-"), (Result{2, ""}));
+}
+
+TEST_F(Program, RefusesACpuThatIsNotThere)
+{
+	for (const char *cpu : {"8191", "8192", "2147483647"})
+		EXPECT_EQ(sh(std::string("exitstat 2>&1 --vcpu=") + cpu),
+			  (Result{1, std::string("exitstat: CPU ") + cpu +
+					     " does not exist, is offline or is not allowed to "
+					     "this process\n"}));
+}
+
+// On most machines the tests run without the leaf; the rest of the tests is in the inner VM.
+TEST_F(Program, WithoutStatisticsSaysSoAndPrintsNothing)
+{
+	try {
+		detect(native_cpuid);
+		GTEST_SKIP() << "this machine has exit statistics";
+	} catch (const Unavailable &e) {
+		const std::string complaint = std::string("exitstat: ") + e.what() + "\n";
+		for (const char *arguments :
+		     {"", "--json", "--raw", "--raw 0", "--sort cost", "--vcpu", "--vcpu all"}) {
+			const std::string command = std::string("exitstat ") + arguments;
+			EXPECT_EQ(sh(command + " 2>/dev/null"), (Result{3, ""})) << arguments;
+			EXPECT_EQ(sh(command + " 2>&1"), (Result{3, complaint})) << arguments;
+		}
+	}
+}
+
+TEST_F(Program, WithStatisticsPrintsThem)
+{
+	try {
+		detect(native_cpuid);
+	} catch (const Unavailable &e) {
+		GTEST_SKIP() << e.what();
+	}
+	EXPECT_TRUE(sh("exitstat").output.starts_with("VM-Exits since the VM started: "));
+	EXPECT_EQ(sh("exitstat --json --vcpu all >/dev/null").status, 0);
+	EXPECT_EQ(sh("exitstat 2>&1 >/dev/full").status, 1);
+}
+
+} // namespace

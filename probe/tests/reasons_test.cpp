@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// The names against the text of the kernel's headers, read without the preprocessor.
+#include "reasons.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+
+using namespace exit_stats;
+
+namespace
+{
+
+std::string slurp(const std::string &file)
+{
+	std::ostringstream text;
+	text << std::ifstream(file).rdbuf();
+	return text.str();
+}
+
+/// The lines "#define NAME number".
+std::map<std::string, std::int64_t> defines(const std::string &text)
+{
+	static const std::regex line(R"(#define[ \t]+(\w+)[ \t]+(-?(0x)?[0-9a-fA-F]+)\b)");
+	std::map<std::string, std::int64_t> all;
+	for (std::sregex_iterator m(text.begin(), text.end(), line), end; m != end; ++m)
+		all[(*m)[1]] = std::stoll((*m)[2], nullptr, 0);
+	return all;
+}
+
+/// The entries "{ CODE, "name" }" and "{ CODE + VECTOR, "name" }" of a macro.
+std::map<std::int64_t, std::string> entries(const std::string &header, const std::string &macro)
+{
+	const std::string text = slurp(std::string(EXITSTAT_UAPI_DIR "/asm/") + header);
+	auto numbers = defines(text);
+	numbers.merge(defines(slurp(EXITSTAT_VECTORS)));
+
+	const auto from = text.find("#define " + macro + " \\");
+	EXPECT_NE(from, std::string::npos) << macro << " is not in " << header;
+	const std::string body = text.substr(from, text.find("\n\n", from) - from);
+
+	static const std::regex entry(R"re(\{\s*(\w+)(?:\s*\+\s*(\w+))?,\s*"([^"]*)"\s*\})re");
+	std::map<std::int64_t, std::string> all;
+	for (std::sregex_iterator m(body.begin(), body.end(), entry), end; m != end; ++m)
+		all[numbers.at((*m)[1]) + ((*m)[2].matched ? numbers.at((*m)[2]) : 0)] = (*m)[3];
+	return all;
+}
+
+void expect_same_names(Isa isa, const std::map<std::int64_t, std::string> &expected)
+{
+	EXPECT_EQ(reason_names(isa).size(), expected.size());
+	for (std::int64_t code = 0; code < other_reason; code++) {
+		const auto it = expected.find(code);
+		EXPECT_EQ(known_name(isa, std::uint16_t(code)),
+			  it == expected.end() ? "" : it->second)
+			<< "code " << code;
+	}
+	EXPECT_EQ(known_name(isa, other_reason), "other");
+}
+
+TEST(Reasons, VmxNamesAreTheHeaders)
+{
+	expect_same_names(Isa::vmx, entries("vmx.h", "VMX_EXIT_REASONS"));
+}
+
+TEST(Reasons, SvmNamesAreTheHeaders)
+{
+	expect_same_names(Isa::svm, entries("svm.h", "SVM_EXIT_REASONS"));
+}
+
+} // namespace

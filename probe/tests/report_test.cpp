@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// What the program prints, to the letter.
+#include "fake_kvm.hpp"
+#include "report.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <limits>
+#include <sstream>
+
+using namespace exit_stats;
+
+namespace
+{
+
+constexpr std::uint32_t hardware_tsc_step = 18;
+
+std::string run(FakeKvm &kvm, const Options &options, std::uint32_t tsc_step = hardware_tsc_step)
+{
+	return run(options, kvm.cpuid(), tsc_step);
+}
+
+std::vector<std::string> lines(const std::string &text)
+{
+	std::vector<std::string> all;
+	std::istringstream in(text);
+	for (std::string line; std::getline(in, line);)
+		all.push_back(line);
+	return all;
+}
+
+TEST(Table, Vmx)
+{
+	FakeKvm kvm = booted_vmx();
+	EXPECT_EQ(run(kvm, {}),
+		  "VM-Exits since the VM started: 2 vCPUs, VMX, TSC 2445.407 MHz\n"
+		  "REASON           EXITS      %         CYCLES      %  CYCLES/EXIT\n"
+		  "IO_INSTRUCTION  12,345   83.4    123,456,789   10.9       10,001\n"
+		  "EPT_VIOLATION    2,000   13.5      9,000,001    0.8        4,500\n"
+		  "CPUID              400    2.7        480,000    0.0        1,200\n"
+		  "HLT                 50    0.3  1,000,000,000   88.3   20,000,000\n"
+		  "TOTAL           14,795  100.0  1,132,936,790  100.0       76,576\n");
+}
+
+TEST(Table, SvmWithReasonsThatHaveNoName)
+{
+	FakeKvm kvm = booted_svm();
+	kvm.tsc_khz = 0;
+	EXPECT_EQ(run(kvm, {}), "VM-Exits since the VM started: 1 vCPU, SVM\n"
+				"REASON       EXITS      %     CYCLES      %  CYCLES/EXIT\n"
+				"npf            900   94.9  4,500,000   98.9        5,000\n"
+				"cpuid           40    4.2     48,000    1.1        1,200\n"
+				"PF excp          5    0.5        500    0.0          100\n"
+				"other            2    0.2         20    0.0           10\n"
+				"reason 0x49      1    0.1          7    0.0            7\n"
+				"TOTAL          948  100.0  4,548,527  100.0        4,798\n");
+}
+
+TEST(Table, NothingHappenedYet)
+{
+	FakeKvm kvm;
+	kvm.vcpus = {};
+	EXPECT_EQ(run(kvm, {}), "VM-Exits since the VM started: 0 vCPUs, VMX, TSC 2445.407 MHz\n"
+				"REASON  EXITS  %  CYCLES  %  CYCLES/EXIT\n"
+				"TOTAL       0  -       0  -            -\n");
+}
+
+TEST(Table, LargestNumbers)
+{
+	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+	FakeKvm kvm;
+	kvm.vcpus = {{{48, {1, max}}, {30, {max - 1, 0}}}};
+	const std::string out = run(kvm, {});
+	EXPECT_NE(out.find("EPT_VIOLATION                            1    0.0  "
+			   "18,446,744,073,709,551,615  100.0  18,446,744,073,709,551,615\n"),
+		  std::string::npos)
+		<< out;
+}
+
+// A week of a busy VM: 10 billion exits, 2^50 cycles.
+TEST(Table, FitsATerminal)
+{
+	FakeKvm kvm;
+	kvm.vcpus = std::vector(64, FakeKvm::Counts{{43, {78'125'000, 8'796'093'022'208}},
+						    {48, {78'125'000, 8'796'093'022'208}}});
+	for (const std::string &line : lines(run(kvm, {})))
+		EXPECT_LE(line.size(), 80U) << line;
+}
+
+TEST(Table, SaysThatCyclesAreNotTime)
+{
+	const std::string note = "\nNote: this VM runs in an emulator: cycles are ticks of its "
+				 "clock, not time.\n";
+	FakeKvm kvm = booted_vmx();
+	EXPECT_EQ(run(kvm, {}).find(note), std::string::npos);
+	EXPECT_TRUE(run(kvm, {}, 2).ends_with(note));
+	kvm.brand = "QEMU TCG CPU version 2.5+";
+	EXPECT_TRUE(run(kvm, {}).ends_with(note));
+}
+
+TEST(Table, SortKeys)
+{
+	// Two reasons with the same numbers are ordered by code.
+	FakeKvm kvm = booted_vmx();
+	kvm.vcpus[0][31] = kvm.vcpus[0][32] = {2'000, 9'000'001};
+
+	using Names = std::vector<std::string>;
+	const std::pair<Sort, Names> cases[] = {
+		{Sort::exits,
+		 {"IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID", "HLT"}},
+		{Sort::cycles,
+		 {"HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID"}},
+		{Sort::cost,
+		 {"HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID"}},
+		{Sort::name,
+		 {"CPUID", "EPT_VIOLATION", "HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE"}},
+		{Sort::code,
+		 {"CPUID", "HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION"}},
+	};
+	for (const auto &[key, expected] : cases) {
+		Names names;
+		for (const std::string &line : lines(run(kvm, {.sort = key})))
+			names.push_back(line.substr(0, line.find(' ')));
+		EXPECT_EQ(Names(names.begin() + 2, names.end() - 1), expected) << int(key);
+	}
+}
+
+TEST(Json, Vm)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.vcpus.resize(1);
+	EXPECT_EQ(
+		run(kvm, {.format = Format::json}),
+		R"({"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,"emulated":false,)"
+		R"("scope":"vm","cpu":null,"total":{"exits":14645,"cycles":132816790},"reasons":[)"
+		R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789},)"
+		R"({"code":48,"name":"EPT_VIOLATION","exits":2000,"cycles":9000001},)"
+		R"({"code":10,"name":"CPUID","exits":300,"cycles":360000}]})"
+		"\n");
+}
+
+TEST(Json, NumbersSurviveARoundTrip)
+{
+	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+	FakeKvm kvm = booted_svm();
+	kvm.tsc_khz = 0;
+	kvm.vcpus[0] = {{0x400, {max - 1, 1}}, {0x49, {1, max - 1}}};
+	const auto j = nlohmann::json::parse(run(kvm, {.format = Format::json}, 2));
+	EXPECT_EQ(j["isa"], "SVM");
+	EXPECT_TRUE(j["tsc_khz"].is_null());
+	EXPECT_EQ(j["emulated"], true);
+	EXPECT_TRUE(j["total"]["exits"].is_number_integer());
+	EXPECT_EQ(j["total"]["exits"], max);
+	EXPECT_EQ(j["total"]["cycles"], max);
+	EXPECT_EQ(j["reasons"][0]["exits"], max - 1);
+	EXPECT_EQ(j["reasons"][1]["name"], "reason 0x49");
+	EXPECT_EQ(j["reasons"][1]["code"], 0x49);
+}
+
+TEST(Json, NothingHappenedYet)
+{
+	FakeKvm kvm;
+	const auto j = nlohmann::json::parse(run(kvm, {.format = Format::json}));
+	EXPECT_EQ(j["reasons"], nlohmann::json::array());
+	EXPECT_EQ(j["total"]["exits"], 0);
+}
+
+TEST(Raw, IsWhatATableIsMadeOf)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
+	EXPECT_EQ(run(kvm, {.format = Format::raw}),
+		  "INPUT ECX     EAX        EBX        ECX        EDX        VIEW\n"
+		  "0x01000000 -> 0x002f0001 0x454d564b 0x53746978 0x73746174 INFO 0\n"
+		  "0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1\n"
+		  "0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0\n"
+		  "0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION\n"
+		  "0x05000031 -> 0x00000000 0x00000000 0x00000000 0xffffffff NEXT 0x31\n"
+		  "0x00000000 -> 0x00000002 0x00000003 0x00000004 0x00000001 TOTAL\n");
+}
+
+TEST(Raw, AsksWhatItIsTold)
+{
+	const std::pair<std::uint32_t, std::string> cases[] = {
+		{0x0000'0000, "0x00000000 -> 0x000003b4 0x00000000 0x004567af 0x00000000 TOTAL"},
+		{0x0007'0000, "0x00070000 -> 0x00000000 0x00000000 0x00000000 0xffffffff TOTAL 7"},
+		{0x0200'0400,
+		 "0x02000400 -> 0x00000384 0x00000000 0x0044aa20 0x00000000 REASON npf"},
+		{0x0403'0078,
+		 "0x04030078 -> 0x000003b4 0x00000000 0x004567af 0x00000000 HIST 3 hlt"},
+		{0xFF00'0000,
+		 "0xff000000 -> 0x000003b4 0x00000000 0x004567af 0x00000000 undefined"},
+	};
+	for (const auto &[ecx, expected] : cases) {
+		FakeKvm kvm = booted_svm();
+		const auto out = lines(run(kvm, {.format = Format::raw, .raw_ecx = ecx}));
+		ASSERT_EQ(out.size(), 2U);
+		EXPECT_EQ(out[1], expected);
+	}
+}
+
+/// A VM whose vCPU n is CPU n here: what is read proves where it was read.
+FakeKvm real_cpus()
+{
+	FakeKvm kvm;
+	kvm.vcpus.assign(std::size_t(CpuSet::allowed().list().back() + 1), {});
+	for (std::size_t cpu = 0; cpu < kvm.vcpus.size(); cpu++)
+		kvm.vcpus[cpu] = {{10, {cpu + 100, 1}}};
+	kvm.current = [] {
+		return std::size_t(sched_getcpu());
+	};
+	return kvm;
+}
+
+TEST(Vcpu, ReadsEachOnItsOwnCpu)
+{
+	FakeKvm kvm = real_cpus();
+	const auto cpus = CpuSet::allowed().list();
+
+	std::string out = run(kvm, {.format = Format::json, .cpus = cpus});
+	const auto objects = lines(out);
+	ASSERT_EQ(objects.size(), cpus.size());
+	for (std::size_t i = 0; i < cpus.size(); i++) {
+		const auto j = nlohmann::json::parse(objects[i]);
+		EXPECT_EQ(j["scope"], "vcpu");
+		EXPECT_EQ(j["cpu"], cpus[i]);
+		EXPECT_EQ(j["reasons"][0]["exits"], 100 + cpus[i]);
+		EXPECT_EQ(j["total"]["exits"], 100 + cpus[i]);
+	}
+
+	out = run(kvm, {.cpus = cpus});
+	std::size_t at = 0;
+	for (int cpu : cpus) {
+		at = out.find("VM-Exits since the VM started: CPU " + std::to_string(cpu) + " of " +
+				      std::to_string(kvm.vcpus.size()) + " vCPU",
+			      at);
+		ASSERT_NE(at, std::string::npos) << out;
+	}
+}
+
+TEST(Vcpu, RawAsksForScopeOne)
+{
+	FakeKvm kvm = real_cpus();
+	run(kvm, {.format = Format::raw, .cpus = {sched_getcpu()}});
+	const std::vector<std::uint32_t> expected{0x01000000, 0x01010000, 0x05010000,
+						  0x0201000A, 0x0501000B, 0x00010000};
+	EXPECT_EQ(kvm.asked, expected);
+}
+
+TEST(Vcpu, GivesNoNumbersOfTwoCpusAsOne)
+{
+	const auto cpus = CpuSet::allowed().list();
+	if (cpus.size() < 2)
+		GTEST_SKIP() << "needs two CPUs";
+	FakeKvm kvm = real_cpus();
+	kvm.before = [&] {
+		CpuSet::only(cpus[1]).apply();
+	};
+	EXPECT_THROW(run(kvm, {.cpus = {cpus[0]}}), std::runtime_error);
+}
+
+} // namespace

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// Reading the counters: right, cheap, and safe from what a hypervisor may answer.
+#include "fake_kvm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+using namespace exit_stats;
+
+namespace
+{
+
+std::uint64_t sum_of_exits(const Snapshot &s)
+{
+	std::uint64_t sum = 0;
+	for (const ReasonCount &reason : s.reasons)
+		sum += reason.exits;
+	return sum;
+}
+
+std::string why_bad(FakeKvm &kvm)
+{
+	try {
+		read(kvm.cpuid(), Scope::vm);
+	} catch (const BadAnswer &e) {
+		return e.what();
+	}
+	return "it is good";
+}
+
+TEST(Read, WholeVmIsTheSumOverVcpus)
+{
+	FakeKvm kvm = booted_vmx();
+	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	const std::vector<ReasonCount> expected{{{400, 480'000}, 10},
+						{{50, 1'000'000'000}, 12},
+						{{12'345, 123'456'789}, 30},
+						{{2'000, 9'000'001}, 48}};
+	EXPECT_EQ(s.reasons, expected);
+	EXPECT_EQ(s.total, (Count{14'795, 1'132'936'790}));
+}
+
+TEST(Read, OneVcpu)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.current = [] {
+		return 1;
+	};
+	const Snapshot s = read(kvm.cpuid(), Scope::vcpu);
+	const std::vector<ReasonCount> expected{{{100, 120'000}, 10}, {{50, 1'000'000'000}, 12}};
+	EXPECT_EQ(s.reasons, expected);
+	EXPECT_EQ(s.total, (Count{150, 1'000'120'000}));
+}
+
+TEST(Read, SvmCodesUpToOther)
+{
+	FakeKvm kvm = booted_svm();
+	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	ASSERT_EQ(s.reasons.size(), 5U);
+	EXPECT_EQ(s.reasons[3].code, 0x400);
+	EXPECT_EQ(s.reasons[4].code, other_reason);
+	EXPECT_EQ(s.reasons[4].exits, 2U);
+}
+
+TEST(Read, CountersOver32Bits)
+{
+	FakeKvm kvm;
+	const Count big{0x1'2345'6789'ABCD, 0xFEDC'BA98'7654'3210};
+	kvm.vcpus = {{{1, big}}};
+	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	EXPECT_EQ(s.reasons.at(0), (ReasonCount{big, 1}));
+	EXPECT_EQ(s.total, big);
+}
+
+TEST(Read, NothingHappenedYet)
+{
+	FakeKvm kvm;
+	kvm.vcpus = {};
+	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	EXPECT_TRUE(s.reasons.empty());
+	EXPECT_EQ(s.total, Count{});
+}
+
+TEST(Read, CostsTwoCpuidsAReasonAndTwo)
+{
+	FakeKvm kvm = booted_vmx();
+	read(kvm.cpuid(), Scope::vm);
+	EXPECT_EQ(kvm.asked.size(), 2 + 2 * 4U);
+	EXPECT_EQ(kvm.asked.back(), selector(View::total, Scope::vm)) << "the total comes last";
+}
+
+// Every CPUID is an exit itself, and on each another vCPU makes exits for all reasons, old and new.
+TEST(Read, TotalIsNeverBelowTheSumWhileCountersMove)
+{
+	FakeKvm kvm = booted_vmx();
+	std::uint16_t fresh = 0;
+	kvm.before = [&] {
+		kvm.vcpus[0][10].exits++;
+		for (auto &[code, count] : kvm.vcpus[1]) {
+			count.exits += 1000;
+			count.cycles += 1'000'000;
+		}
+		kvm.vcpus[1][fresh++ % 60].exits++;
+	};
+	for (int i = 0; i < 20; i++) {
+		const Snapshot s = read(kvm.cpuid(), Scope::vm);
+		EXPECT_GE(s.total.exits, sum_of_exits(s));
+	}
+}
+
+TEST(Read, EndsWhenNextGoesBack)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
+		if (ecx >> 24 == std::uint32_t(View::next))
+			r = {10, 0, 0, 0};
+	};
+	EXPECT_EQ(why_bad(kvm),
+		  "CPUID leaf 0x4fffffff contradicts itself: reason 10 follows reason 11");
+}
+
+TEST(Read, EndsWhenNextIsNoReason)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
+		if (ecx >> 24 == std::uint32_t(View::next))
+			r = {0x10000, 0, 0, 0};
+	};
+	EXPECT_NE(why_bad(kvm).find("reason 65536 follows"), std::string::npos);
+}
+
+TEST(Read, EndsWhenEveryReasonIsSeen)
+{
+	FakeKvm kvm;
+	for (std::uint32_t code = 0; code <= UINT16_MAX; code++)
+		kvm.vcpus[0][std::uint16_t(code)] = {1, 1};
+	// The model is slow on that many: answer NEXT and REASON directly.
+	const Cpuid cpuid = [](std::uint32_t, std::uint32_t ecx) {
+		if (ecx >> 24 == std::uint32_t(View::next))
+			return Regs{ecx & 0xFFFF, 0, 0, 0};
+		return ecx >> 24 == std::uint32_t(View::reason) ? Regs{1, 0, 1, 0}
+								: Regs{0x10000, 0, 0x10000, 0};
+	};
+	const Snapshot s = read(cpuid, Scope::vm);
+	EXPECT_EQ(s.reasons.size(), 0x10000U);
+	EXPECT_EQ(s.reasons.back().code, other_reason);
+}
+
+TEST(Read, RefusesAnErrorInPlaceOfACount)
+{
+	for (View view : {View::reason, View::total}) {
+		FakeKvm kvm = booted_vmx();
+		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
+			if (ecx >> 24 == std::uint32_t(view))
+				r = error_answer;
+		};
+		EXPECT_NE(why_bad(kvm).find("no count"), std::string::npos);
+	}
+}
+
+TEST(Read, RefusesATotalBelowTheSum)
+{
+	for (auto member : {&Regs::eax, &Regs::ecx}) {
+		FakeKvm kvm = booted_vmx();
+		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
+			if (ecx >> 24 == std::uint32_t(View::total))
+				(r.*member)--;
+		};
+		EXPECT_NE(why_bad(kvm).find("below the sum"), std::string::npos);
+	}
+}
+
+TEST(Read, RefusesASumOver64Bits)
+{
+	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+	FakeKvm kvm;
+	kvm.vcpus = {{{1, {max, 0}}, {2, {1, 0}}}};
+	EXPECT_NE(why_bad(kvm).find("64 bits"), std::string::npos);
+	kvm.vcpus = {{{1, {1, max}}, {2, {1, 1}}}};
+	EXPECT_NE(why_bad(kvm).find("64 bits"), std::string::npos);
+}
+
+TEST(Pin, StaysOnItsCpuAndGoesBack)
+{
+	const auto before = CpuSet::allowed().list();
+	for (int cpu : before) {
+		const Pin pin(cpu);
+		EXPECT_EQ(sched_getcpu(), cpu);
+		EXPECT_EQ(CpuSet::allowed().list(), std::vector{cpu});
+		EXPECT_NO_THROW(pin.check());
+	}
+	EXPECT_EQ(CpuSet::allowed().list(), before);
+}
+
+TEST(Pin, RefusesACpuThatIsNotThere)
+{
+	const auto before = CpuSet::allowed().list();
+	for (int cpu : {-1, CpuSet::limit - 1, CpuSet::limit, std::numeric_limits<int>::max()})
+		EXPECT_THROW(Pin{cpu}, std::runtime_error) << cpu;
+	EXPECT_EQ(CpuSet::allowed().list(), before);
+}
+
+TEST(Pin, NoticesWhenItIsMoved)
+{
+	const auto cpus = CpuSet::allowed().list();
+	if (cpus.size() < 2)
+		GTEST_SKIP() << "needs two CPUs";
+	const Pin pin(cpus[0]);
+	ASSERT_TRUE(CpuSet::only(cpus[1]).apply());
+	EXPECT_THROW(pin.check(), std::runtime_error);
+}
+
+} // namespace

@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CPUID leaf 0x4FFFFFFF: how often, why and for how long KVM interrupted the
+ * guest.  What the exit_stats tests share: the leaf's constants, guest code
+ * that reads it, host code that runs guests and reports one TAP line a case.
+ */
+#ifndef SELFTEST_KVM_EXIT_STATS_H
+#define SELFTEST_KVM_EXIT_STATS_H
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <asm/kvm.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
+
+#include "test_util.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "exit_stats_compat.h"
+
+/* The leaf. */
+
+#define EXIT_STATS_LEAF		0x4fffffffu
+/* Same class, same end: what an unpatched KVM says here, it says for the leaf. */
+#define EXIT_STATS_NEIGHBOUR	0x4ffffffeu
+
+#define EXIT_STATS_VERSION	1
+#define EXIT_STATS_BUCKETS	32
+#define EXIT_STATS_OTHER	0xffff
+
+enum es_view {
+	ES_TOTAL,
+	ES_INFO,
+	ES_REASON,
+	ES_AWAY,
+	ES_HIST,
+	ES_NEXT,
+	ES_NR_VIEWS,
+};
+
+enum es_scope {
+	ES_VM,
+	ES_VCPU,
+	ES_NR_SCOPES,
+};
+
+struct es_regs {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static const struct es_regs es_zeros;
+static const struct es_regs es_error = { .edx = 0xffffffff };
+
+/* A count and its cycles, i.e. pair A and pair B. */
+struct es_sample {
+	uint64_t count;
+	uint64_t cycles;
+};
+
+static inline uint64_t es_pair_a(struct es_regs r)
+{
+	return (uint64_t)r.edx << 32 | r.eax;
+}
+
+static inline uint64_t es_pair_b(struct es_regs r)
+{
+	return (uint64_t)r.ebx << 32 | r.ecx;
+}
+
+static inline uint32_t es_input(uint8_t view, uint8_t index, uint16_t reason)
+{
+	return (uint32_t)view << 24 | (uint32_t)index << 16 | reason;
+}
+
+static inline bool es_same(struct es_regs a, struct es_regs b)
+{
+	return a.eax == b.eax && a.ebx == b.ebx &&
+	       a.ecx == b.ecx && a.edx == b.edx;
+}
+
+#define ES_FMT		"%08x:%08x:%08x:%08x"
+#define ES_ARGS(r)	(r).eax, (r).ebx, (r).ecx, (r).edx
+
+/* The instruction sets, and their code for what the tests make a guest do. */
+
+enum es_op {
+	ES_CPUID,
+	ES_IO,
+	ES_HLT,
+	ES_HYPERCALL,
+	ES_RDMSR,
+	ES_WRMSR,
+	ES_XSETBV,
+	ES_PAGE,	/* EPT violation, nested page fault */
+	ES_UD,
+	ES_NR_OPS,
+};
+
+#define ES_MAX_REASONS	160
+#define ES_MAX_CODES	6
+
+struct es_codes {
+	int nr;
+	uint32_t code[ES_MAX_CODES];
+};
+
+struct es_reason {
+	uint32_t code;
+	const char *name;
+};
+
+struct es_isa {
+	uint32_t id;
+	const char *name;
+	const struct es_reason *reasons;
+	int nr_reasons;
+	uint16_t op[ES_NR_OPS];
+	/* Exits that the host brings about, at any time. */
+	struct es_codes async;
+	/* Exits that sending and taking an interrupt may cost. */
+	struct es_codes irq;
+};
+
+static const struct es_reason es_vmx_reasons[] = {
+	VMX_EXIT_REASONS,
+	{ EXIT_STATS_OTHER, "other" },
+};
+
+/* Codes that do not fit the reason field are no reasons of the leaf. */
+static const struct es_reason es_svm_reasons[] = {
+	SVM_EXIT_REASONS,
+	{ EXIT_STATS_OTHER, "other" },
+};
+
+_Static_assert(ARRAY_SIZE(es_vmx_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
+_Static_assert(ARRAY_SIZE(es_svm_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
+
+static const struct es_isa es_vmx = {
+	.id = 1,
+	.name = "VMX",
+	.reasons = es_vmx_reasons,
+	.nr_reasons = ARRAY_SIZE(es_vmx_reasons),
+	.op = {
+		[ES_CPUID]	= EXIT_REASON_CPUID,
+		[ES_IO]		= EXIT_REASON_IO_INSTRUCTION,
+		[ES_HLT]	= EXIT_REASON_HLT,
+		[ES_HYPERCALL]	= EXIT_REASON_VMCALL,
+		[ES_RDMSR]	= EXIT_REASON_MSR_READ,
+		[ES_WRMSR]	= EXIT_REASON_MSR_WRITE,
+		[ES_XSETBV]	= EXIT_REASON_XSETBV,
+		[ES_PAGE]	= EXIT_REASON_EPT_VIOLATION,
+		[ES_UD]		= EXIT_REASON_EXCEPTION_NMI,
+	},
+	.async = { 3, { EXIT_REASON_EXCEPTION_NMI, EXIT_REASON_EXTERNAL_INTERRUPT,
+			EXIT_REASON_PREEMPTION_TIMER } },
+	.irq = { 5, { EXIT_REASON_MSR_WRITE, EXIT_REASON_INTERRUPT_WINDOW,
+		      EXIT_REASON_EOI_INDUCED, EXIT_REASON_APIC_WRITE,
+		      EXIT_REASON_TPR_BELOW_THRESHOLD } },
+};
+
+static const struct es_isa es_svm = {
+	.id = 2,
+	.name = "SVM",
+	.reasons = es_svm_reasons,
+	.nr_reasons = ARRAY_SIZE(es_svm_reasons),
+	.op = {
+		[ES_CPUID]	= SVM_EXIT_CPUID,
+		[ES_IO]		= SVM_EXIT_IOIO,
+		[ES_HLT]	= SVM_EXIT_HLT,
+		[ES_HYPERCALL]	= SVM_EXIT_VMMCALL,
+		[ES_RDMSR]	= SVM_EXIT_MSR,
+		[ES_WRMSR]	= SVM_EXIT_MSR,
+		[ES_XSETBV]	= SVM_EXIT_XSETBV,
+		[ES_PAGE]	= SVM_EXIT_NPF,
+		[ES_UD]		= SVM_EXIT_EXCP_BASE + UD_VECTOR,
+	},
+	.async = { 3, { SVM_EXIT_INTR, SVM_EXIT_NMI, SVM_EXIT_SMI } },
+	.irq = { 4, { SVM_EXIT_MSR, SVM_EXIT_VINTR, SVM_EXIT_AVIC_INCOMPLETE_IPI,
+		      SVM_EXIT_AVIC_UNACCELERATED_ACCESS } },
+};
+
+/* Set by the host, and copied to every guest. */
+static bool es_amd;
+
+static inline const struct es_isa *es_isa(void)
+{
+	return es_amd ? &es_svm : &es_vmx;
+}
+
+static inline uint16_t es_code(enum es_op op)
+{
+	return es_isa()->op[op];
+}
+
+static inline bool es_has_code(const struct es_codes *codes, uint32_t code)
+{
+	int i;
+
+	for (i = 0; i < codes->nr; i++)
+		if (codes->code[i] == code)
+			return true;
+	return false;
+}
+
+/* Index of @code in the table of reasons, or -1 if the ISA does not define it. */
+static inline int es_find_reason(uint32_t code)
+{
+	const struct es_isa *isa = es_isa();
+	int i;
+
+	for (i = 0; code <= 0xffff && i < isa->nr_reasons; i++)
+		if (isa->reasons[i].code == code)
+			return i;
+	return -1;
+}
+
+static inline const char *es_name(uint32_t code)
+{
+	int i = es_find_reason(code);
+
+	return i < 0 ? "undefined" : es_isa()->reasons[i].name;
+}
+
+/* Guest code. */
+
+/* Leaf reads through es_read(), each of which is one CPUID exit. */
+static uint64_t es_reads;
+
+static inline struct es_regs es_cpuid(uint32_t leaf, uint32_t ecx)
+{
+	struct es_regs r;
+
+	asm volatile("cpuid"
+		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+		     : "a"(leaf), "c"(ecx)
+		     : "memory");
+	return r;
+}
+
+static inline struct es_regs es_read(uint8_t view, uint8_t index, uint16_t reason)
+{
+	es_reads++;
+	return es_cpuid(EXIT_STATS_LEAF, es_input(view, index, reason));
+}
+
+static inline struct es_sample es_read_sample(uint8_t view, uint8_t index,
+					      uint16_t reason)
+{
+	struct es_regs r = es_read(view, index, reason);
+
+	return (struct es_sample){ es_pair_a(r), es_pair_b(r) };
+}
+
+static inline void es_hypercall(void)
+{
+	uint64_t nr = KVM_HC_VAPIC_POLL_IRQ;
+
+	if (es_amd)
+		asm volatile("vmmcall" : "+a"(nr) : : "memory");
+	else
+		asm volatile("vmcall" : "+a"(nr) : : "memory");
+}
+
+static inline uint8_t es_inb(uint16_t port)
+{
+	uint8_t val;
+
+	asm volatile("inb %%dx, %%al" : "=a"(val) : "d"(port) : "memory");
+	return val;
+}
+
+static inline void es_outb(uint16_t port, uint8_t val)
+{
+	asm volatile("outb %%al, %%dx" : : "a"(val), "d"(port) : "memory");
+}
+
+/* KVM's own PIC answers here. */
+#define ES_KERNEL_PORT	0x21
+/* Nobody does; userspace is asked. */
+#define ES_USER_PORT	0x500
+
+/*
+ * How a guest talks to es_run().  Not by ucalls: each takes another buffer if
+ * the guest does not return from the last, and thereby faults in fresh pages.
+ */
+#define ES_DONE_PORT	0x501
+#define ES_SYNC_PORT	0x502
+
+#define ES_GUEST_DONE()	es_outb(ES_DONE_PORT, 0)
+#define ES_GUEST_SYNC()	es_outb(ES_SYNC_PORT, 0)
+
+/*
+ * All counts at one moment, namely that of the read of @total.
+ *
+ * Reading takes many exits, but known ones: each read is a CPUID exit.  Reasons
+ * that may count up meanwhile for another cause are read between two reads of
+ * TOTAL, again and again until those differ by nothing but the reads.
+ */
+struct es_snapshot {
+	uint64_t reads;			/* value of es_reads at that moment */
+	struct es_sample total;
+	struct es_sample total_after;
+	struct es_sample reason[ES_MAX_REASONS];
+	bool quiet;
+};
+
+static inline bool es_is_volatile(uint32_t code)
+{
+	return code == es_code(ES_CPUID) || code == es_code(ES_PAGE) ||
+	       es_has_code(&es_isa()->async, code);
+}
+
+static inline void es_snapshot_reasons(struct es_snapshot *s, uint8_t scope,
+				       bool want_volatile)
+{
+	const struct es_isa *isa = es_isa();
+	uint32_t code;
+	int i;
+
+	for (i = 0; i < isa->nr_reasons; i++) {
+		code = isa->reasons[i].code;
+		if (code > 0xffff || es_is_volatile(code) != want_volatile)
+			continue;
+
+		s->reason[i] = es_read_sample(ES_REASON, scope, code);
+		/* Take back the reads since, this one included. */
+		if (code == es_code(ES_CPUID))
+			s->reason[i].count -= es_reads - s->reads;
+	}
+}
+
+static inline void es_take_snapshot(struct es_snapshot *s, uint8_t scope)
+{
+	int tries = 100;
+
+	es_snapshot_reasons(s, scope, false);
+
+	do {
+		s->total = es_read_sample(ES_TOTAL, scope, 0);
+		s->reads = es_reads;
+		es_snapshot_reasons(s, scope, true);
+		s->total_after = es_read_sample(ES_TOTAL, scope, 0);
+		s->quiet = s->total_after.count - s->total.count == es_reads - s->reads;
+	} while (!s->quiet && --tries);
+}
+
+/* Host code: one TAP line a case. */
+
+static bool es_failed;
+static int es_complaints;
+static char es_skip_reason[256];
+
+#define ES_MAX_COMPLAINTS	8
+
+static inline __printf(3, 4) void es_fail(const char *file, int line,
+					  const char *fmt, ...)
+{
+	va_list ap;
+
+	es_failed = true;
+	if (++es_complaints > ES_MAX_COMPLAINTS)
+		return;
+
+	printf("# %s:%d: ", file, line);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+/* Complain and go on.  @fmt says what was expected and what came instead. */
+#define ES_EXPECT(cond, fmt, ...)					\
+do {									\
+	if (!(cond))							\
+		es_fail(__FILE__, __LINE__, fmt, ##__VA_ARGS__);	\
+} while (0)
+
+/* Leave a case that cannot be tried here. */
+#define ES_SKIP(fmt, ...)						\
+do {									\
+	snprintf(es_skip_reason, sizeof(es_skip_reason), fmt,		\
+		 ##__VA_ARGS__);					\
+	return;								\
+} while (0)
+
+static inline void es_begin(void)
+{
+	es_failed = false;
+	es_complaints = 0;
+	es_skip_reason[0] = '\0';
+}
+
+static inline void es_end(const char *name)
+{
+	if (es_complaints > ES_MAX_COMPLAINTS)
+		ksft_print_msg("%d more like these\n",
+			       es_complaints - ES_MAX_COMPLAINTS);
+	if (es_failed)
+		ksft_test_result_fail("%s\n", name);
+	else if (es_skip_reason[0])
+		ksft_test_result_skip("%s: %s\n", name, es_skip_reason);
+	else
+		ksft_test_result_pass("%s\n", name);
+}
+
+struct es_case {
+	const char *name;
+	void (*test)(void);
+};
+
+static inline void es_run_cases(const struct es_case *cases, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		es_begin();
+		cases[i].test();
+		es_end(cases[i].name);
+	}
+}
+
+/* Host code: the module parameters, put back however the test ends. */
+
+#define ES_PARAM_DIR	"/sys/module/kvm/parameters/"
+
+struct es_param {
+	const char *path;
+	char value[32];
+	int len;
+};
+
+static struct es_param es_changed[4];
+static int es_nr_changed;
+
+/* Async-signal-safe. */
+static inline void es_restore_params(void)
+{
+	int i, fd;
+
+	for (i = es_nr_changed - 1; i >= 0; i--) {
+		fd = open(es_changed[i].path, O_WRONLY);
+		if (fd < 0)
+			continue;
+		if (write(fd, es_changed[i].value, es_changed[i].len) < 0)
+			_exit(KSFT_FAIL);
+		close(fd);
+	}
+}
+
+static inline void es_restore_and_die(int sig)
+{
+	es_restore_params();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* Length of the value, or -1 if KVM has no such parameter. */
+static inline int es_get_param(const char *path, char *value, int size)
+{
+	int fd = open(path, O_RDONLY);
+	int len;
+
+	if (fd < 0)
+		return -1;
+	len = read(fd, value, size - 1);
+	close(fd);
+	TEST_ASSERT(len > 0, "Cannot read %s: %s", path, strerror(errno));
+	value[len] = '\0';
+	return len;
+}
+
+static inline bool es_param_is_on(const char *path)
+{
+	char value[32];
+
+	return es_get_param(path, value, sizeof(value)) > 0 && value[0] == 'Y';
+}
+
+static inline bool es_try_set_param(const char *path, const char *value)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGSEGV, SIGABRT };
+	struct es_param *p;
+	int i, fd, len;
+
+	for (i = 0; i < es_nr_changed; i++)
+		if (!strcmp(es_changed[i].path, path))
+			break;
+
+	if (i == es_nr_changed) {
+		TEST_ASSERT(i < ARRAY_SIZE(es_changed), "Too many parameters changed");
+		p = &es_changed[i];
+		p->path = path;
+		p->len = es_get_param(path, p->value, sizeof(p->value));
+		if (p->len < 0)
+			return false;
+		if (!es_nr_changed++) {
+			atexit(es_restore_params);
+			for (i = 0; i < ARRAY_SIZE(signals); i++)
+				signal(signals[i], es_restore_and_die);
+		}
+	}
+
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return false;
+	len = write(fd, value, strlen(value));
+	close(fd);
+	return len == strlen(value);
+}
+
+static inline void es_set_param(const char *path, const char *value)
+{
+	TEST_ASSERT(es_try_set_param(path, value), "Cannot write '%s' to %s: %s",
+		    value, path, strerror(errno));
+}
+
+#define ES_PARAM_ACCOUNT	ES_PARAM_DIR "exit_stats"
+#define ES_PARAM_LEAF		ES_PARAM_DIR "exit_stats_leaf"
+#define ES_PARAM_LOG		ES_PARAM_DIR "exit_stats_log"
+#define ES_PARAM_FEP		ES_PARAM_DIR "force_emulation_prefix"
+
+static inline bool es_this_cpu_is_amd(void)
+{
+	struct es_regs r = es_cpuid(0, 0);
+
+	/* "AuthenticAMD" or "HygonGenuine", either runs kvm_amd. */
+	return r.ebx == 0x68747541 || r.ebx == 0x6f677948;
+}
+
+/* Begin the report.  Skip the whole test on a KVM without the feature. */
+static inline void es_start(void)
+{
+	static const char *const needed[] = { ES_PARAM_ACCOUNT, ES_PARAM_LEAF };
+	int i;
+
+	es_amd = es_this_cpu_is_amd();
+
+	ksft_print_header();
+
+	if (access(ES_PARAM_ACCOUNT, F_OK))
+		ksft_exit_skip("KVM has no parameter exit_stats: not patched, or CONFIG_KVM_EXIT_STATS is off\n");
+
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		TEST_ASSERT(!access(needed[i], F_OK), "%s is missing", needed[i]);
+		if (!es_param_is_on(needed[i]) && !es_try_set_param(needed[i], "Y"))
+			ksft_exit_skip("%s is off and cannot be changed: %s\n",
+				       needed[i], strerror(errno));
+	}
+}
+
+/* Host code: run a guest. */
+
+#define ES_MAX_VCPUS	8
+#define ES_STACK_SIZE	(2 * 4096)
+
+/* Each guest has a copy of its own. */
+static uint8_t es_stacks[ES_MAX_VCPUS][ES_STACK_SIZE] __aligned(4096);
+static struct es_regs es_info[2];
+
+/*
+ * Run @guest(@arg0, @arg1) on @vcpu until ES_GUEST_DONE(), with a fresh stack
+ * and interrupts off, whatever ran there before.  Call @hook, if any, for every
+ * ES_GUEST_SYNC().  Return how often userspace was asked for I/O besides.
+ */
+static inline uint64_t es_run_hook(struct kvm_vcpu *vcpu, void *guest,
+				   uint64_t arg0, uint64_t arg1,
+				   void (*hook)(struct kvm_vcpu *vcpu))
+{
+	struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs = {};
+	uint64_t nr_io = 0;
+	struct ucall uc;
+
+	TEST_ASSERT(vcpu->id < ES_MAX_VCPUS, "vCPU %u has no stack", vcpu->id);
+
+	regs.rip = (uintptr_t)guest;
+	/* At a function's entry RSP is 8 below a multiple of 16. */
+	regs.rsp = (uintptr_t)&es_stacks[vcpu->id + 1] - 8;
+	regs.rdi = arg0;
+	regs.rsi = arg1;
+	regs.rflags = X86_EFLAGS_FIXED;
+	vcpu_regs_set(vcpu, &regs);
+
+	for (;;) {
+		vcpu_run(vcpu);
+		TEST_ASSERT(run->exit_reason == KVM_EXIT_IO,
+			    "Expected KVM_EXIT_IO (%u), got %u (%s)", KVM_EXIT_IO,
+			    run->exit_reason, exit_reason_str(run->exit_reason));
+
+		switch (run->io.port) {
+		case ES_USER_PORT:
+			nr_io++;
+			break;
+		case ES_SYNC_PORT:
+			vcpu_run_complete_io(vcpu);
+			if (hook)
+				hook(vcpu);
+			break;
+		case ES_DONE_PORT:
+			vcpu_run_complete_io(vcpu);
+			return nr_io;
+		default:
+			TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_ABORT,
+				    "Unexpected I/O at port %#x", run->io.port);
+			REPORT_GUEST_ASSERT(uc);
+		}
+	}
+}
+
+static inline uint64_t es_run(struct kvm_vcpu *vcpu, void *guest,
+			      uint64_t arg0, uint64_t arg1)
+{
+	return es_run_hook(vcpu, guest, arg0, arg1, NULL);
+}
+
+/* The guest's copy of a global of the test. */
+#define es_guest(vm, global) \
+	((typeof(global) *)addr_gva2hva(vm, (vm_vaddr_t)(uintptr_t)&(global)))
+
+static inline void es_guest_info(void)
+{
+	es_info[0] = es_read(ES_INFO, 0, 0);
+	es_info[1] = es_read(ES_INFO, 1, 0);
+	ES_GUEST_DONE();
+}
+
+static inline bool es_has_signature(struct es_regs info)
+{
+	char signature[12];
+
+	memcpy(signature, &info.ebx, 4);
+	memcpy(signature + 4, &info.ecx, 4);
+	memcpy(signature + 8, &info.edx, 4);
+	return !memcmp(signature, "KVMExitStats", sizeof(signature));
+}
+
+static inline bool es_has_view(int view)
+{
+	return view < 16 && es_info[0].eax & BIT(16 + view);
+}
+
+static inline struct kvm_vcpu *es_add_vcpu(struct kvm_vm *vm, uint32_t id)
+{
+	struct kvm_vcpu *vcpu = vm_vcpu_add(vm, id, es_guest_info);
+
+	es_compat_init_vcpu(vcpu);
+	return vcpu;
+}
+
+/*
+ * Create a VM with @nr_vcpus, and read INFO on the first of them.
+ *
+ * Only the signature proves presence: a KVM that has the parameters but does
+ * not answer with it is broken.
+ */
+static inline struct kvm_vm *es_create_vm(int nr_vcpus, struct kvm_vcpu *vcpus[])
+{
+	/* Leave room for vCPUs that the test adds. */
+	struct kvm_vm *vm = vm_create(ES_MAX_VCPUS);
+	int i;
+
+	es_compat_init_vm(vm);
+	sync_global_to_guest(vm, es_amd);
+
+	for (i = 0; i < nr_vcpus; i++)
+		vcpus[i] = es_add_vcpu(vm, i);
+
+	es_run(vcpus[0], es_guest_info, 0, 0);
+	memcpy(es_info, es_guest(vm, es_info), sizeof(es_info));
+
+	/* FIXME: Delete together with this comment once kvm_amd counts exits. */
+	if (es_amd && !es_has_signature(es_info[0]))
+		ksft_exit_skip("kvm_amd does not count exits yet: no signature in INFO\n");
+
+	if (!es_has_signature(es_info[0]))
+		ksft_exit_fail_msg("Expected 'KVMExitStats' in EBX:ECX:EDX, got EAX:EBX:ECX:EDX = "
+				   ES_FMT "\n", ES_ARGS(es_info[0]));
+	return vm;
+}
+
+/* TOTAL is always the sum over reasons, in counts and in cycles. */
+static inline void es_check_sum(const struct es_snapshot *s)
+{
+	const struct es_isa *isa = es_isa();
+	struct es_sample sum = {};
+	int i;
+
+	for (i = 0; i < isa->nr_reasons; i++) {
+		sum.count += s->reason[i].count;
+		sum.cycles += s->reason[i].cycles;
+	}
+
+	ES_EXPECT(s->quiet, "No two reads of TOTAL in 100 tries without a foreign exit between");
+	ES_EXPECT(s->total.count == sum.count,
+		  "Expected TOTAL to be the sum over reasons, %lu exits, got %lu",
+		  sum.count, s->total.count);
+	/* Reading the reasons took cycles; the sum lies between two TOTALs. */
+	ES_EXPECT(s->total.cycles <= sum.cycles && sum.cycles <= s->total_after.cycles,
+		  "Expected the sum over reasons, %lu cycles, within TOTAL before and after, %lu..%lu",
+		  sum.cycles, s->total.cycles, s->total_after.cycles);
+}
+
+#endif /* SELFTEST_KVM_EXIT_STATS_H */

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits are counted exactly: a guest that does a thing N times reads N more
+ * exits of that reason, and no more of any other.
+ */
+#include "apic.h"
+#include "exit_stats.h"
+
+#define N		100
+#define VECTOR		0x40
+/* x87 and SSE state. */
+#define XCR0		3
+
+#define PAGES_GPA	0x40000000ul
+#define PAGES_GVA	0x40000000ul
+#define PAGES_SLOT	10
+/* One page of guest page tables: a guest's walk must not fault as well. */
+#define NR_PAGES	512
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpu;
+
+/* Guest code. */
+
+static struct es_snapshot before, after;
+static uint64_t next_page = PAGES_GVA;
+static bool apic_enabled, xsave_enabled;
+
+static void guest_cpuid(uint64_t n)
+{
+	while (n--)
+		es_cpuid(0, 0);
+}
+
+static void guest_in_kernel(uint64_t n)
+{
+	while (n--)
+		es_inb(ES_KERNEL_PORT);
+}
+
+static void guest_out_kernel(uint64_t n)
+{
+	while (n--)
+		es_outb(ES_KERNEL_PORT, 0xff);
+}
+
+static void guest_in_user(uint64_t n)
+{
+	while (n--)
+		es_inb(ES_USER_PORT);
+}
+
+static void guest_out_user(uint64_t n)
+{
+	while (n--)
+		es_outb(ES_USER_PORT, 0);
+}
+
+static void guest_irq_handler(struct ex_regs *regs)
+{
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+/* The interrupt is pending already, so the vCPU does not block. */
+static void guest_hlt(uint64_t n)
+{
+	if (!apic_enabled)
+		x2apic_enable();
+	apic_enabled = true;
+
+	while (n--) {
+		x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT |
+				 APIC_DM_FIXED | VECTOR);
+		asm volatile("sti; hlt; cli" : : : "memory");
+	}
+}
+
+static void guest_hypercall(uint64_t n)
+{
+	while (n--)
+		es_hypercall();
+}
+
+static void guest_rdmsr(uint64_t n)
+{
+	while (n--)
+		rdmsr(MSR_MISC_FEATURES_ENABLES);
+}
+
+static void guest_wrmsr(uint64_t n)
+{
+	while (n--)
+		wrmsr(MSR_MISC_FEATURES_ENABLES, 0);
+}
+
+/* XCR0 is XFEATURE_MASK_FP until then. */
+static void guest_xsetbv(uint64_t n)
+{
+	if (!xsave_enabled)
+		set_cr4(get_cr4() | X86_CR4_OSXSAVE);
+	xsave_enabled = true;
+
+	while (n--)
+		asm volatile("xsetbv" : : "a"(XCR0), "d"(0), "c"(0) : "memory");
+}
+
+static void guest_touch_pages(uint64_t n)
+{
+	for (; n--; next_page += PAGE_SIZE)
+		*(volatile uint8_t *)next_page = 1;
+}
+
+static void guest_ud_handler(struct ex_regs *regs)
+{
+	regs->rip += 2;
+}
+
+static void guest_ud(uint64_t n)
+{
+	while (n--)
+		asm volatile("ud2" : : : "memory");
+}
+
+static void guest_sync(uint64_t n)
+{
+	while (n--)
+		ES_GUEST_SYNC();
+}
+
+static void guest_measure(void (*act)(uint64_t n), uint64_t n)
+{
+	es_take_snapshot(&before, ES_VM);
+	act(n);
+	es_take_snapshot(&after, ES_VM);
+	ES_GUEST_DONE();
+}
+
+/* Host code. */
+
+static const char *need_tdp(void)
+{
+	return kvm_is_tdp_enabled() ? NULL : "KVM does not use EPT or NPT";
+}
+
+static const char *need_xsave(void)
+{
+	return kvm_cpu_has(X86_FEATURE_XSAVE) ? NULL : "KVM does not support XSAVE";
+}
+
+static const char *need_x2apic(void)
+{
+	return kvm_cpu_has(X86_FEATURE_X2APIC) ? NULL : "KVM does not support x2APIC";
+}
+
+/* QEMU's TCG up to v7.2 runs XSETBV in the guest, behind KVM's back. */
+static const char *xsetbv_ran_in_guest(void)
+{
+	struct kvm_xcrs xcrs;
+
+	vcpu_xcrs_get(vcpu, &xcrs);
+	return xcrs.xcrs[0].value == XCR0 ? NULL : "this CPU does not exit on XSETBV";
+}
+
+static const struct count_case {
+	const char *name;
+	enum es_op op;
+	void (*act)(uint64_t n);
+	/* Exits to userspace for each time. */
+	int io;
+	/* May cost exits that come with interrupts. */
+	bool irq;
+	/* What is missing, or NULL; before and after the guest's first try. */
+	const char *(*need)(void);
+	const char *(*tried)(void);
+} count_cases[] = {
+	{ "CPUID",			ES_CPUID,	guest_cpuid },
+	{ "IN, answered by KVM",	ES_IO,		guest_in_kernel },
+	{ "OUT, answered by KVM",	ES_IO,		guest_out_kernel },
+	{ "IN, answered by userspace",	ES_IO,		guest_in_user, .io = 1 },
+	{ "OUT, answered by userspace",	ES_IO,		guest_out_user, .io = 1 },
+	{ "HLT, interrupt pending",	ES_HLT,		guest_hlt, .irq = true, .need = need_x2apic },
+	{ "hypercall",			ES_HYPERCALL,	guest_hypercall },
+	{ "RDMSR",			ES_RDMSR,	guest_rdmsr },
+	{ "WRMSR",			ES_WRMSR,	guest_wrmsr },
+	{ "XSETBV",			ES_XSETBV,	guest_xsetbv, .need = need_xsave,
+					.tried = xsetbv_ran_in_guest },
+	{ "write to a fresh page",	ES_PAGE,	guest_touch_pages, .need = need_tdp },
+	{ "#UD, intercepted",		ES_UD,		guest_ud },
+};
+
+/* What each reason's count must have grown by; *@slack if more is allowed. */
+static uint64_t expected_growth(uint32_t code, uint32_t counted, uint64_t n,
+				bool irq, bool *slack)
+{
+	uint64_t growth = 0;
+
+	if (code == counted)
+		growth += n;
+	/* A read is a CPUID exit, and sees its own exit counted. */
+	if (code == es_code(ES_CPUID))
+		growth += after.reads - before.reads;
+
+	*slack = code != counted &&
+		 (es_has_code(&es_isa()->async, code) ||
+		  (irq && es_has_code(&es_isa()->irq, code)));
+	return growth;
+}
+
+static void check_growth(uint32_t counted, uint64_t n, bool irq)
+{
+	const struct es_isa *isa = es_isa();
+	uint64_t growth, expected;
+	uint32_t code;
+	bool slack;
+	int i;
+
+	es_check_sum(&before);
+	es_check_sum(&after);
+
+	for (i = 0; i < isa->nr_reasons; i++) {
+		code = isa->reasons[i].code;
+		growth = after.reason[i].count - before.reason[i].count;
+		expected = expected_growth(code, counted, n, irq, &slack);
+
+		ES_EXPECT(slack ? growth >= expected && growth < UINT32_MAX : growth == expected,
+			  "Expected %s%lu more of %s (%#x), got %ld", slack ? "at least " : "",
+			  expected, isa->reasons[i].name, code, (long)growth);
+	}
+
+	ES_EXPECT(after.total.count - before.total.count >= n + after.reads - before.reads,
+		  "Expected TOTAL to grow by at least %lu, got %lu",
+		  n + after.reads - before.reads, after.total.count - before.total.count);
+}
+
+static uint64_t measure(void (*act)(uint64_t n), uint64_t n,
+			void (*hook)(struct kvm_vcpu *vcpu))
+{
+	uint64_t nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, n, hook);
+
+	before = *es_guest(vm, before);
+	after = *es_guest(vm, after);
+	return nr_io;
+}
+
+static void test_count(const struct count_case *c)
+{
+	const char *missing = c->need ? c->need() : NULL;
+	uint64_t nr_io;
+
+	if (missing)
+		ES_SKIP("%s", missing);
+
+	/* The first touch of code and data costs exits of its own. */
+	measure(c->act, 1, NULL);
+
+	missing = c->tried ? c->tried() : NULL;
+	if (missing)
+		ES_SKIP("%s", missing);
+
+	nr_io = measure(c->act, N, NULL);
+	check_growth(es_code(c->op), N, c->irq);
+	ES_EXPECT(nr_io == c->io * N, "Expected %d I/O exits to userspace, got %lu",
+		  c->io * N, nr_io);
+}
+
+static void run_without_entry(struct kvm_vcpu *vcpu)
+{
+	int i;
+
+	for (i = 0; i < 10; i++)
+		vcpu_run_complete_io(vcpu);
+}
+
+/* KVM_RUN that returns before it entered the guest is not an exit. */
+static void test_run_without_entry(void)
+{
+	measure(guest_sync, 1, NULL);
+	measure(guest_sync, 1, run_without_entry);
+	check_growth(es_code(ES_IO), 1, false);
+}
+
+static bool entry_failed;
+
+static void guest_not_to_be_entered(void)
+{
+	for (;;)
+		ES_GUEST_DONE();
+}
+
+static void run_with_bad_rflags(struct kvm_vcpu *vcpu)
+{
+	struct kvm_regs good, bad;
+
+	vcpu_regs_get(vcpu, &good);
+
+	bad = good;
+	bad.rip = (uintptr_t)guest_not_to_be_entered;
+	/* Bit 15 must be 0, says VMX. */
+	bad.rflags |= BIT(15);
+	vcpu_regs_set(vcpu, &bad);
+
+	entry_failed = !__vcpu_run(vcpu) && vcpu->run->exit_reason == KVM_EXIT_FAIL_ENTRY;
+	if (!entry_failed)
+		vcpu_run_complete_io(vcpu);
+
+	vcpu_regs_set(vcpu, &good);
+}
+
+/* A VM-Entry that failed before the guest ran is not an exit. */
+static void test_failed_entry(void)
+{
+	if (es_amd)
+		ES_SKIP("userspace cannot make VMRUN fail");
+
+	measure(guest_sync, 1, NULL);
+	measure(guest_sync, 1, run_with_bad_rflags);
+	if (!entry_failed)
+		ES_SKIP("this CPU enters a guest with a reserved bit in RFLAGS");
+
+	check_growth(es_code(ES_IO), 1, false);
+	ES_EXPECT(!after.reason[es_find_reason(EXIT_REASON_INVALID_STATE)].count,
+		  "Expected no exit for an invalid guest state, got %lu",
+		  after.reason[es_find_reason(EXIT_REASON_INVALID_STATE)].count);
+}
+
+static const struct es_case other_cases[] = {
+	{ "KVM_RUN that does not enter the guest is no exit", test_run_without_entry },
+	{ "a VM-Entry that fails is no exit", test_failed_entry },
+};
+
+int main(int argc, char *argv[])
+{
+	char name[128];
+	int i;
+
+	es_start();
+	vm = es_create_vm(1, &vcpu);
+
+	vm_install_exception_handler(vm, VECTOR, guest_irq_handler);
+	vm_install_exception_handler(vm, UD_VECTOR, guest_ud_handler);
+
+	/*
+	 * Pages that the host has not populated either, and small ones: each is
+	 * one violation.  Interrupts are off while the guest touches them, thus
+	 * KVM cannot handle one asynchronously and fault it in twice.
+	 */
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, PAGES_GPA, PAGES_SLOT,
+				    NR_PAGES, 0);
+	virt_map(vm, PAGES_GVA, PAGES_GPA, NR_PAGES);
+
+	ksft_set_plan(ARRAY_SIZE(count_cases) + ARRAY_SIZE(other_cases));
+
+	for (i = 0; i < ARRAY_SIZE(count_cases); i++) {
+		snprintf(name, sizeof(name), "%s: %d more of reason %#x", count_cases[i].name,
+			 N, es_code(count_cases[i].op));
+		es_begin();
+		test_count(&count_cases[i]);
+		es_end(name);
+	}
+	es_run_cases(other_cases, ARRAY_SIZE(other_cases));
+
+	kvm_vm_free(vm);
+	ksft_finished();
+}
