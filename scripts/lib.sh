@@ -38,6 +38,28 @@ require_series() {
         die "there are no patches for Linux $1; the kernel series here: $(kernel_series | paste -sd ' ')"
 }
 
+# The version of Debian's package with the source of Linux K.
+source_version() { # K
+    dpkg-query -W -f '${Version}' "linux-source-$1"
+}
+
+# The patches for Linux K in order, as paths.
+series_patches() { # K
+    local name
+    while read -r name; do
+        [[ -z $name || $name == \#* ]] && continue
+        [[ -f $root/patches/$name ]] || die "patches/series-$1 names $name, which does not exist"
+        printf '%s\n' "$root/patches/$name"
+    done <"$root/patches/series-$1"
+}
+
+# What a tree with the patches applied is made from.
+series_hash() { # K
+    local patches
+    mapfile -t patches < <(series_patches "$1")
+    hash_of "$(source_version "$1")" "${patches[@]}"
+}
+
 # step TEXT LOG COMMAND...: runs COMMAND with its output in LOG, tells how long it takes, and shows the end of LOG when
 # COMMAND fails.
 step() {

@@ -36,6 +36,12 @@ constexpr const char *notes =
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no exit statistics here.";
 
+const std::map<std::string, Sort> sort_keys{{"exits", Sort::exits},
+					    {"cycles", Sort::cycles},
+					    {"cost", Sort::cost},
+					    {"name", Sort::name},
+					    {"code", Sort::code}};
+
 void complain(std::string_view what)
 {
 	std::fprintf(stderr, "exitstat: %.*s\n", int(what.size()), what.data());
@@ -71,6 +77,7 @@ int exitstat(int argc, char **argv)
 {
 	Options options;
 	bool as_json = false;
+	std::string sort_key = "exits";
 	std::string vcpu;
 	std::uint32_t raw_ecx = 0;
 
@@ -79,16 +86,11 @@ int exitstat(int argc, char **argv)
 	app.set_version_flag("--version", "exitstat " EXITSTAT_VERSION);
 	app.get_formatter()->column_width(18);
 	auto *json = app.add_flag("--json", as_json, "One JSON object a line")->option_text(" ");
-	auto *sort = app.add_option("--sort", options.sort,
+	auto *sort = app.add_option("--sort", sort_key,
 				    "Order of the rows: exits (the default), cycles,\n"
 				    "cost (cycles per exit), name or code")
 			     ->option_text("KEY")
-			     ->transform(CLI::CheckedTransformer(
-				     std::map<std::string, Sort>{{"exits", Sort::exits},
-								 {"cycles", Sort::cycles},
-								 {"cost", Sort::cost},
-								 {"name", Sort::name},
-								 {"code", Sort::code}}));
+			     ->check(CLI::IsMember(sort_keys));
 	auto *one_cpu = app.add_option("--vcpu", vcpu,
 				       "Only the vCPU that is guest CPU N (by default the\n"
 				       "current one), or all of them one by one")
@@ -118,6 +120,7 @@ int exitstat(int argc, char **argv)
 		return usage;
 	}
 
+	options.sort = sort_keys.at(sort_key);
 	if (as_json)
 		options.format = Format::json;
 	if (*raw) {

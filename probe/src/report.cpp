@@ -7,7 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace exit_stats
 {
@@ -54,10 +55,8 @@ std::string heading(const Report &report)
 {
 	const Info &info = report.info;
 	std::string s = "VM-Exits since the VM started: ";
-	if (report.cpu)
-		s += fmt::format("CPU {} of {} vCPUs", *report.cpu, info.vcpus);
-	else
-		s += fmt::format("{} vCPU{}", info.vcpus, info.vcpus == 1 ? "" : "s");
+	s += report.cpu ? fmt::format("CPU {} of ", *report.cpu) : "whole VM, ";
+	s += fmt::format("{} vCPU{}", info.vcpus, info.vcpus == 1 ? "" : "s");
 	s += info.isa == Isa::vmx ? ", VMX" : ", SVM";
 	if (info.tsc_khz)
 		s += fmt::format(", TSC {}.{:03} MHz", info.tsc_khz / 1000, info.tsc_khz % 1000);
@@ -118,19 +117,18 @@ std::string run_once(const Options &options, const Cpuid &cpuid, std::uint32_t t
 	if (cpu)
 		pin.emplace(*cpu);
 	const Info info = detect(logged);
-	if (options.raw_ecx) {
-		calls.clear();
-		logged(leaf, *options.raw_ecx);
-		return raw(calls, info.isa);
-	}
-	Report report{info, read(logged, cpu ? Scope::vcpu : Scope::vm), cpu,
-		      emulated(cpuid, tsc_step)};
+	Snapshot snapshot;
+	if (options.raw_ecx)
+		calls = {{*options.raw_ecx, cpuid(leaf, *options.raw_ecx)}};
+	else
+		snapshot = read(logged, cpu ? Scope::vcpu : Scope::vm);
 	if (pin)
 		pin->check();
 
 	if (options.format == Format::raw)
 		return raw(calls, info.isa);
-	sort(report.snapshot.reasons, info.isa, options.sort);
+	sort(snapshot.reasons, info.isa, options.sort);
+	const Report report{info, std::move(snapshot), cpu, emulated(cpuid, tsc_step)};
 	return options.format == Format::json ? json(report) : table(report);
 }
 
@@ -145,18 +143,18 @@ std::string reason_name(Isa isa, std::uint16_t code)
 void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
 {
 	std::ranges::sort(reasons, [&](const ReasonCount &a, const ReasonCount &b) {
-		const auto first = [&](const auto &x, const auto &y) {
+		const auto ordered = [&](const auto &x, const auto &y) {
 			return x == y ? a.code < b.code : x < y;
 		};
 		switch (by) {
 		case Sort::exits:
-			return first(b.exits, a.exits);
+			return ordered(b.exits, a.exits);
 		case Sort::cycles:
-			return first(b.cycles, a.cycles);
+			return ordered(b.cycles, a.cycles);
 		case Sort::cost:
-			return first(cost(b), cost(a));
+			return ordered(cost(b), cost(a));
 		case Sort::name:
-			return first(reason_name(isa, a.code), reason_name(isa, b.code));
+			return ordered(reason_name(isa, a.code), reason_name(isa, b.code));
 		case Sort::code:
 			break;
 		}
@@ -172,7 +170,7 @@ std::string table(const Report &report)
 		rows.push_back(row(reason_name(report.info.isa, reason.code), reason, total));
 	rows.push_back(row("TOTAL", total, total));
 
-	std::array<std::size_t, std::tuple_size_v<Row>> width{};
+	std::array<std::size_t, 6> width{};
 	for (const Row &r : rows)
 		for (std::size_t i = 0; i < r.size(); i++)
 			width[i] = std::max(width[i], r[i].size());
@@ -180,8 +178,8 @@ std::string table(const Report &report)
 	std::string s = heading(report);
 	for (const Row &r : rows) {
 		s += fmt::format("{:{}}", r[0], width[0]);
-		for (std::size_t i = 1; i < r.size(); i++)
-			s += fmt::format("  {:>{}}", r[i], width[i]);
+		for (std::size_t i = 1; i < r.size(); i++) // a share is next to its number
+			s += fmt::format("{:>{}}", r[i], (i % 2 ? 2 : 1) + width[i]);
 		s += "\n";
 	}
 	if (report.emulated)

@@ -34,37 +34,42 @@ std::vector<std::string> lines(const std::string &text)
 TEST(Table, Vmx)
 {
 	FakeKvm kvm = booted_vmx();
-	EXPECT_EQ(run(kvm, {}),
-		  "VM-Exits since the VM started: 2 vCPUs, VMX, TSC 2445.407 MHz\n"
-		  "REASON           EXITS      %         CYCLES      %  CYCLES/EXIT\n"
-		  "IO_INSTRUCTION  12,345   83.4    123,456,789   10.9       10,001\n"
-		  "EPT_VIOLATION    2,000   13.5      9,000,001    0.8        4,500\n"
-		  "CPUID              400    2.7        480,000    0.0        1,200\n"
-		  "HLT                 50    0.3  1,000,000,000   88.3   20,000,000\n"
-		  "TOTAL           14,795  100.0  1,132,936,790  100.0       76,576\n");
+	EXPECT_EQ("\n" + run(kvm, {}), R"(
+VM-Exits since the VM started: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz
+REASON           EXITS     %         CYCLES     %  CYCLES/EXIT
+IO_INSTRUCTION  12,345  83.4    123,456,789  10.9       10,001
+EPT_VIOLATION    2,000  13.5      9,000,001   0.8        4,500
+CPUID              400   2.7        480,000   0.0        1,200
+HLT                 50   0.3  1,000,000,000  88.3   20,000,000
+TOTAL           14,795 100.0  1,132,936,790 100.0       76,576
+)");
 }
 
 TEST(Table, SvmWithReasonsThatHaveNoName)
 {
 	FakeKvm kvm = booted_svm();
 	kvm.tsc_khz = 0;
-	EXPECT_EQ(run(kvm, {}), "VM-Exits since the VM started: 1 vCPU, SVM\n"
-				"REASON       EXITS      %     CYCLES      %  CYCLES/EXIT\n"
-				"npf            900   94.9  4,500,000   98.9        5,000\n"
-				"cpuid           40    4.2     48,000    1.1        1,200\n"
-				"PF excp          5    0.5        500    0.0          100\n"
-				"other            2    0.2         20    0.0           10\n"
-				"reason 0x49      1    0.1          7    0.0            7\n"
-				"TOTAL          948  100.0  4,548,527  100.0        4,798\n");
+	EXPECT_EQ("\n" + run(kvm, {}), R"(
+VM-Exits since the VM started: whole VM, 1 vCPU, SVM
+REASON       EXITS     %     CYCLES     %  CYCLES/EXIT
+npf            900  94.9  4,500,000  98.9        5,000
+cpuid           40   4.2     48,000   1.1        1,200
+PF excp          5   0.5        500   0.0          100
+other            2   0.2         20   0.0           10
+reason 0x49      1   0.1          7   0.0            7
+TOTAL          948 100.0  4,548,527 100.0        4,798
+)");
 }
 
 TEST(Table, NothingHappenedYet)
 {
 	FakeKvm kvm;
 	kvm.vcpus = {};
-	EXPECT_EQ(run(kvm, {}), "VM-Exits since the VM started: 0 vCPUs, VMX, TSC 2445.407 MHz\n"
-				"REASON  EXITS  %  CYCLES  %  CYCLES/EXIT\n"
-				"TOTAL       0  -       0  -            -\n");
+	EXPECT_EQ("\n" + run(kvm, {}), R"(
+VM-Exits since the VM started: whole VM, 0 vCPUs, VMX, TSC 2445.407 MHz
+REASON  EXITS %  CYCLES %  CYCLES/EXIT
+TOTAL       0 -       0 -            -
+)");
 }
 
 TEST(Table, LargestNumbers)
@@ -73,20 +78,29 @@ TEST(Table, LargestNumbers)
 	FakeKvm kvm;
 	kvm.vcpus = {{{48, {1, max}}, {30, {max - 1, 0}}}};
 	const std::string out = run(kvm, {});
-	EXPECT_NE(out.find("EPT_VIOLATION                            1    0.0  "
-			   "18,446,744,073,709,551,615  100.0  18,446,744,073,709,551,615\n"),
+	EXPECT_NE(out.find("EPT_VIOLATION                            1   0.0  "
+			   "18,446,744,073,709,551,615 100.0  18,446,744,073,709,551,615\n"),
 		  std::string::npos)
 		<< out;
 }
 
-// A week of a busy VM: 10 billion exits, 2^50 cycles.
+// A busy VM: a billion exits, a vCPU's eight hours.
 TEST(Table, FitsATerminal)
 {
 	FakeKvm kvm;
-	kvm.vcpus = std::vector(64, FakeKvm::Counts{{43, {78'125'000, 8'796'093'022'208}},
-						    {48, {78'125'000, 8'796'093'022'208}}});
+	kvm.vcpus = std::vector(64, FakeKvm::Counts{{43, {7'812'500, 549'755'813'888}},
+						    {48, {7'812'500, 549'755'813'888}}});
 	for (const std::string &line : lines(run(kvm, {})))
 		EXPECT_LE(line.size(), 80U) << line;
+}
+
+TEST(Table, OneCpu)
+{
+	FakeKvm kvm = booted_vmx();
+	const int cpu = sched_getcpu();
+	EXPECT_TRUE(run(kvm, {.cpus = {cpu}})
+			    .starts_with("VM-Exits since the VM started: CPU " +
+					 std::to_string(cpu) + " of 2 vCPUs, VMX, "));
 }
 
 TEST(Table, SaysThatCyclesAreNotTime)
@@ -171,14 +185,15 @@ TEST(Raw, IsWhatATableIsMadeOf)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
-	EXPECT_EQ(run(kvm, {.format = Format::raw}),
-		  "INPUT ECX     EAX        EBX        ECX        EDX        VIEW\n"
-		  "0x01000000 -> 0x002f0001 0x454d564b 0x53746978 0x73746174 INFO 0\n"
-		  "0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1\n"
-		  "0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0\n"
-		  "0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION\n"
-		  "0x05000031 -> 0x00000000 0x00000000 0x00000000 0xffffffff NEXT 0x31\n"
-		  "0x00000000 -> 0x00000002 0x00000003 0x00000004 0x00000001 TOTAL\n");
+	EXPECT_EQ("\n" + run(kvm, {.format = Format::raw}), R"(
+INPUT ECX     EAX        EBX        ECX        EDX        VIEW
+0x01000000 -> 0x002f0001 0x454d564b 0x53746978 0x73746174 INFO 0
+0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
+0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
+0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION
+0x05000031 -> 0x00000000 0x00000000 0x00000000 0xffffffff NEXT 0x31
+0x00000000 -> 0x00000002 0x00000003 0x00000004 0x00000001 TOTAL
+)");
 }
 
 TEST(Raw, AsksWhatItIsTold)

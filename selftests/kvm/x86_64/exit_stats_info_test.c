@@ -3,8 +3,6 @@
  * INFO, what a client reads first: is the leaf there, which views answer, of
  * what VM.
  */
-#include <pthread.h>
-
 #include "exit_stats.h"
 
 #define NR_VIEWS	256
@@ -150,24 +148,18 @@ static void test_nr_vcpus(void)
 		  nr_vcpus, info[1].ebx);
 }
 
-static void *run_poll_vcpus(void *unused)
-{
-	es_run(vcpu, guest_poll_vcpus, 0, 0);
-	return NULL;
-}
-
 static void test_add_vcpu_meanwhile(void)
 {
 	volatile uint64_t *polls = es_guest(vm, nr_polls);
-	pthread_t thread;
+	struct es_job job = { vcpu, guest_poll_vcpus };
 
-	TEST_ASSERT(!pthread_create(&thread, NULL, run_poll_vcpus, NULL), "pthread_create");
+	es_spawn(&job);
 	while (!*polls)
 		sched_yield();
 	es_add_vcpu(vm, nr_vcpus);
 	nr_vcpus++;
 	*es_guest(vm, stop) = true;
-	TEST_ASSERT(!pthread_join(thread, NULL), "pthread_join");
+	es_join(&job);
 
 	least_vcpus = *es_guest(vm, least_vcpus);
 	most_vcpus = *es_guest(vm, most_vcpus);

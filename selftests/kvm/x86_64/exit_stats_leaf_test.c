@@ -55,8 +55,7 @@ static void guest_probe(uint64_t nr, bool with_total)
 	for (p = probes; p < probes + nr; p++) {
 		if (with_total)
 			p->before = es_read_sample(ES_TOTAL, ES_VM, 0);
-		es_reads++;
-		p->answer = es_cpuid(EXIT_STATS_LEAF, p->ecx);
+		p->answer = es_read(p->ecx >> 24, p->ecx >> 16, p->ecx);
 		if (with_total)
 			p->after = es_read_sample(ES_TOTAL, ES_VM, 0);
 	}
@@ -187,7 +186,8 @@ static void check_probe(const struct probe *p)
 		EXPECT_ANSWER(es_same(answer, es_info[index]), ES_FMT, ES_ARGS(es_info[index]));
 		break;
 	case ANSWER_REASON:
-		/* Four zeros, if it never happened. */
+		/* Four zeros if it never happened, and never the error. */
+		EXPECT_ANSWER(!answer.edx, "EDX = 0");
 		i = es_find_reason(reason);
 		low = &first[index];
 		high = &last[index];
@@ -197,6 +197,7 @@ static void check_probe(const struct probe *p)
 			      "%lu..%lu cycles", low->reason[i].cycles, high->reason[i].cycles);
 		break;
 	case ANSWER_PART:
+		EXPECT_ANSWER(!answer.edx, "EDX = 0");
 		i = es_find_reason(reason);
 		high = &last[view == ES_AWAY ? index : ES_VM];
 		EXPECT_ANSWER(a <= high->reason[i].count, "no more than %lu exits",
@@ -235,6 +236,10 @@ static void flush_probes(void)
 	memcpy(first, es_guest(vm, first), sizeof(first));
 	memcpy(last, es_guest(vm, last), sizeof(last));
 
+	for (i = 0; i < ES_NR_SCOPES; i++) {
+		es_check_sum(&first[i]);
+		es_check_sum(&last[i]);
+	}
 	for (i = 0; i < nr_probes; i++)
 		check_probe(&probes[i]);
 	nr_probes = 0;

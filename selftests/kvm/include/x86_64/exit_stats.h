@@ -8,6 +8,7 @@
 #define SELFTEST_KVM_EXIT_STATS_H
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -228,10 +229,28 @@ static inline const char *es_name(uint32_t code)
 	return i < 0 ? "undefined" : es_isa()->reasons[i].name;
 }
 
-/* Guest code. */
+/* Guest code.  Each guest has a copy of its own of these. */
 
-/* Leaf reads through es_read(), each of which is one CPUID exit. */
-static uint64_t es_reads;
+#define ES_MAX_VCPUS	8
+#define ES_STACK_SIZE	(2 * 4096)
+
+static uint8_t es_stacks[ES_MAX_VCPUS][ES_STACK_SIZE] __aligned(4096);
+
+/* Leaf reads through es_read() by each vCPU; each is one CPUID exit. */
+static uint64_t es_reads[ES_MAX_VCPUS];
+
+/* At a function's entry RSP is 8 below a multiple of 16. */
+static inline uint64_t es_stack_top(int vcpu_id)
+{
+	return (uintptr_t)&es_stacks[vcpu_id + 1] - 8;
+}
+
+static inline uint64_t *es_my_reads(void)
+{
+	uintptr_t offset = (uintptr_t)__builtin_frame_address(0) - (uintptr_t)es_stacks;
+
+	return &es_reads[offset / ES_STACK_SIZE];
+}
 
 static inline struct es_regs es_cpuid(uint32_t leaf, uint32_t ecx)
 {
@@ -246,7 +265,7 @@ static inline struct es_regs es_cpuid(uint32_t leaf, uint32_t ecx)
 
 static inline struct es_regs es_read(uint8_t view, uint8_t index, uint16_t reason)
 {
-	es_reads++;
+	++*es_my_reads();
 	return es_cpuid(EXIT_STATS_LEAF, es_input(view, index, reason));
 }
 
@@ -304,7 +323,7 @@ static inline void es_outb(uint16_t port, uint8_t val)
  * TOTAL, again and again until those differ by nothing but the reads.
  */
 struct es_snapshot {
-	uint64_t reads;			/* value of es_reads at that moment */
+	uint64_t reads;			/* *es_my_reads() at that moment */
 	struct es_sample total;
 	struct es_sample total_after;
 	struct es_sample reason[ES_MAX_REASONS];
@@ -332,7 +351,7 @@ static inline void es_snapshot_reasons(struct es_snapshot *s, uint8_t scope,
 		s->reason[i] = es_read_sample(ES_REASON, scope, code);
 		/* Take back the reads since, this one included. */
 		if (code == es_code(ES_CPUID))
-			s->reason[i].count -= es_reads - s->reads;
+			s->reason[i].count -= *es_my_reads() - s->reads;
 	}
 }
 
@@ -344,10 +363,11 @@ static inline void es_take_snapshot(struct es_snapshot *s, uint8_t scope)
 
 	do {
 		s->total = es_read_sample(ES_TOTAL, scope, 0);
-		s->reads = es_reads;
+		s->reads = *es_my_reads();
 		es_snapshot_reasons(s, scope, true);
 		s->total_after = es_read_sample(ES_TOTAL, scope, 0);
-		s->quiet = s->total_after.count - s->total.count == es_reads - s->reads;
+		s->quiet = s->total_after.count - s->total.count ==
+			   *es_my_reads() - s->reads;
 	} while (!s->quiet && --tries);
 }
 
@@ -557,17 +577,15 @@ static inline void es_start(void)
 
 /* Host code: run a guest. */
 
-#define ES_MAX_VCPUS	8
-#define ES_STACK_SIZE	(2 * 4096)
-
-/* Each guest has a copy of its own. */
-static uint8_t es_stacks[ES_MAX_VCPUS][ES_STACK_SIZE] __aligned(4096);
 static struct es_regs es_info[2];
 
+/* What guests start with: interrupts are off. */
+static uint64_t es_rflags = X86_EFLAGS_FIXED;
+
 /*
- * Run @guest(@arg0, @arg1) on @vcpu until ES_GUEST_DONE(), with a fresh stack
- * and interrupts off, whatever ran there before.  Call @hook, if any, for every
- * ES_GUEST_SYNC().  Return how often userspace was asked for I/O besides.
+ * Run @guest(@arg0, @arg1) on @vcpu until ES_GUEST_DONE(), with a fresh stack,
+ * whatever ran there before.  Call @hook, if any, for every ES_GUEST_SYNC().
+ * Return how often userspace was asked for I/O besides.
  */
 static inline uint64_t es_run_hook(struct kvm_vcpu *vcpu, void *guest,
 				   uint64_t arg0, uint64_t arg1,
@@ -581,11 +599,10 @@ static inline uint64_t es_run_hook(struct kvm_vcpu *vcpu, void *guest,
 	TEST_ASSERT(vcpu->id < ES_MAX_VCPUS, "vCPU %u has no stack", vcpu->id);
 
 	regs.rip = (uintptr_t)guest;
-	/* At a function's entry RSP is 8 below a multiple of 16. */
-	regs.rsp = (uintptr_t)&es_stacks[vcpu->id + 1] - 8;
+	regs.rsp = es_stack_top(vcpu->id);
 	regs.rdi = arg0;
 	regs.rsi = arg1;
-	regs.rflags = X86_EFLAGS_FIXED;
+	regs.rflags = es_rflags;
 	vcpu_regs_set(vcpu, &regs);
 
 	for (;;) {
@@ -618,6 +635,36 @@ static inline uint64_t es_run(struct kvm_vcpu *vcpu, void *guest,
 			      uint64_t arg0, uint64_t arg1)
 {
 	return es_run_hook(vcpu, guest, arg0, arg1, NULL);
+}
+
+/* The same in a thread of its own. */
+struct es_job {
+	struct kvm_vcpu *vcpu;
+	void *guest;
+	uint64_t arg0, arg1;
+	pthread_t thread;
+};
+
+static inline void *es_run_job(void *data)
+{
+	struct es_job *job = data;
+
+	es_run(job->vcpu, job->guest, job->arg0, job->arg1);
+	return NULL;
+}
+
+static inline void es_spawn(struct es_job *job)
+{
+	int r = pthread_create(&job->thread, NULL, es_run_job, job);
+
+	TEST_ASSERT(!r, "pthread_create() failed: %s", strerror(r));
+}
+
+static inline void es_join(struct es_job *job)
+{
+	int r = pthread_join(job->thread, NULL);
+
+	TEST_ASSERT(!r, "pthread_join() failed: %s", strerror(r));
 }
 
 /* The guest's copy of a global of the test. */
@@ -705,6 +752,56 @@ static inline void es_check_sum(const struct es_snapshot *s)
 	ES_EXPECT(s->total.cycles <= sum.cycles && sum.cycles <= s->total_after.cycles,
 		  "Expected the sum over reasons, %lu cycles, within TOTAL before and after, %lu..%lu",
 		  sum.cycles, s->total.cycles, s->total_after.cycles);
+}
+
+struct es_growth {
+	uint32_t code;
+	uint64_t n;
+};
+
+/*
+ * Between two snapshots of a vCPU each reason's count grew by exactly what
+ * @expected says and the reads themselves.  Only exits that the host brings
+ * about may come on top, and if @irq those of taking interrupts.
+ */
+static inline void es_check_growth(const struct es_snapshot *before,
+				   const struct es_snapshot *after,
+				   const struct es_growth *expected, int nr, bool irq)
+{
+	const struct es_isa *isa = es_isa();
+	uint64_t growth, n, all = 0;
+	bool named, slack;
+	uint32_t code;
+	int i, j;
+
+	es_check_sum(before);
+	es_check_sum(after);
+
+	for (i = 0; i < isa->nr_reasons; i++) {
+		code = isa->reasons[i].code;
+
+		/* A read is a CPUID exit, and sees its own exit counted. */
+		n = code == es_code(ES_CPUID) ? after->reads - before->reads : 0;
+		named = false;
+		for (j = 0; j < nr; j++) {
+			if (expected[j].code == code) {
+				n += expected[j].n;
+				named = true;
+			}
+		}
+		all += n;
+
+		slack = !named && (es_has_code(&isa->async, code) ||
+				   (irq && es_has_code(&isa->irq, code)));
+		growth = after->reason[i].count - before->reason[i].count;
+
+		ES_EXPECT(growth == n || (slack && (int64_t)growth > (int64_t)n),
+			  "Expected %s%lu more of %s (%#x), got %ld",
+			  slack ? "at least " : "", n, isa->reasons[i].name, code, growth);
+	}
+
+	growth = after->total.count - before->total.count;
+	ES_EXPECT(growth >= all, "Expected TOTAL to grow by at least %lu, got %ld", all, growth);
 }
 
 #endif /* SELFTEST_KVM_EXIT_STATS_H */

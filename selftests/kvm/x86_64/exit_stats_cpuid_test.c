@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The leaf among KVM's other rules for CPUID: an entry that userspace set has
+ * the last word, the leaf switched off is as if KVM was not patched, CPUID
+ * faulting applies, and KVM's emulator answers the same.
+ */
+#include "exit_stats.h"
+
+#define CPUID_INSN_SIZE		2
+#define FEP			"ud2; .byte 'k', 'v', 'm';"
+
+#define USER_DS			0x33
+#define USER_CS			0x3b
+/* Flat 64-bit segments of privilege level 3. */
+#define USER_DS_DESC		0x00cff3000000ffffull
+#define USER_CS_DESC		0x00affb000000ffffull
+#define RFLAGS_IOPL3		(3u << 12)
+/* Takes the #GP of vCPU 0 at privilege level 3. */
+#define HANDLER_STACK		(ES_MAX_VCPUS - 1)
+
+enum vendor {
+	INTEL,
+	AMD,
+};
+
+static const char vendor_strings[][12] = {
+	[INTEL] = { "GenuineIntel" },
+	[AMD]	= { "AuthenticAMD" },
+};
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpu;
+/* vCPU 1 and on; each takes its CPUID before it first runs. */
+static int nr_vcpus = 1;
+
+/* Guest code. */
+
+static const uint32_t inputs[] = {
+	0, 1, 2, 3, 0x0000000a, 0x00010000, 0x01000000, 0x01010000, 0x02000000,
+	0x0200000a, 0x02020000, 0x05000000, 0x7fffffff, 0xffffffff,
+};
+
+static struct lookup {
+	struct es_regs leaf, neighbour, max_basic;
+} lookups[ARRAY_SIZE(inputs)];
+
+static uint64_t nr_faults;
+static struct es_regs answer;
+static struct {
+	struct es_regs info[2], undefined;
+	struct es_sample cpuid[3], ud[3];
+} emulated;
+
+static void guest_lookup(void)
+{
+	uint32_t max_basic = es_cpuid(0, 0).eax;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
+		lookups[i].leaf = es_cpuid(EXIT_STATS_LEAF, inputs[i]);
+		lookups[i].neighbour = es_cpuid(EXIT_STATS_NEIGHBOUR, inputs[i]);
+		lookups[i].max_basic = es_cpuid(max_basic, inputs[i]);
+	}
+	ES_GUEST_DONE();
+}
+
+/* All faults here are CPUID's. */
+static void guest_gp_handler(struct ex_regs *regs)
+{
+	nr_faults++;
+	regs->rip += CPUID_INSN_SIZE;
+}
+
+static struct es_regs emulate_cpuid(uint32_t leaf, uint32_t ecx)
+{
+	struct es_regs r;
+
+	asm volatile(FEP "cpuid"
+		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+		     : "a"(leaf), "c"(ecx)
+		     : "memory");
+	return r;
+}
+
+static void guest_ask(bool emulate)
+{
+	uint32_t ecx = es_input(ES_INFO, 0, 0);
+
+	nr_faults = 0;
+	answer = emulate ? emulate_cpuid(EXIT_STATS_LEAF, ecx) : es_cpuid(EXIT_STATS_LEAF, ecx);
+	ES_GUEST_DONE();
+}
+
+static struct es_sample emulate_sample(enum es_op op)
+{
+	struct es_regs r = emulate_cpuid(EXIT_STATS_LEAF,
+					 es_input(ES_REASON, ES_VCPU, es_code(op)));
+
+	return (struct es_sample){ es_pair_a(r), es_pair_b(r) };
+}
+
+static void guest_emulated_reads(void)
+{
+	int i;
+
+	emulated.info[0] = emulate_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 0, 0));
+	emulated.info[1] = emulate_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 1, 0));
+	emulated.undefined = emulate_cpuid(EXIT_STATS_LEAF,
+					   es_input(ES_REASON, ES_NR_SCOPES, 0));
+
+	emulated.cpuid[0] = es_read_sample(ES_REASON, ES_VCPU, es_code(ES_CPUID));
+	for (i = 1; i < 3; i++)
+		emulated.cpuid[i] = emulate_sample(ES_CPUID);
+	for (i = 0; i < 3; i++)
+		emulated.ud[i] = emulate_sample(ES_UD);
+	ES_GUEST_DONE();
+}
+
+/* Host code: what an unpatched KVM answers. */
+
+static void run_lookups(struct kvm_vcpu *v)
+{
+	es_run(v, guest_lookup, 0, 0);
+	memcpy(lookups, es_guest(vm, lookups), sizeof(lookups));
+}
+
+/*
+ * KVM's rule for a leaf that it does not know and that is out of range: an AMD
+ * guest gets zeros, an Intel guest gets the highest basic leaf, the index in
+ * ECX being observed.  It holds for the neighbouring leaf in any case.
+ */
+static void check_unpatched(int i, enum vendor vendor)
+{
+	const struct lookup *l = &lookups[i];
+	struct es_regs expected = vendor == AMD ? es_zeros : l->max_basic;
+
+	ES_EXPECT(es_same(l->neighbour, expected),
+		  "ECX %#x: expected " ES_FMT " from leaf %#x, got " ES_FMT, inputs[i],
+		  ES_ARGS(expected), EXIT_STATS_NEIGHBOUR, ES_ARGS(l->neighbour));
+	ES_EXPECT(es_same(l->leaf, expected),
+		  "ECX %#x: expected " ES_FMT " as from leaf %#x, got " ES_FMT, inputs[i],
+		  ES_ARGS(expected), EXIT_STATS_NEIGHBOUR, ES_ARGS(l->leaf));
+}
+
+/* Add a vCPU with the CPUID of @vendor and, if any, @entry. */
+static struct kvm_vcpu *add_vcpu(enum vendor vendor, const struct kvm_cpuid_entry2 *entry)
+{
+	struct kvm_vcpu *added = es_add_vcpu(vm, nr_vcpus++);
+	struct kvm_cpuid2 *cpuid;
+	const char *string = vendor_strings[vendor];
+	int i;
+
+	cpuid = allocate_kvm_cpuid2(added->cpuid->nent + 1);
+	cpuid->nent = added->cpuid->nent;
+	memcpy(cpuid->entries, added->cpuid->entries, cpuid->nent * sizeof(*cpuid->entries));
+
+	for (i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function)
+			continue;
+		memcpy(&cpuid->entries[i].ebx, string, 4);
+		memcpy(&cpuid->entries[i].edx, string + 4, 4);
+		memcpy(&cpuid->entries[i].ecx, string + 8, 4);
+	}
+	if (entry)
+		cpuid->entries[cpuid->nent++] = *entry;
+
+	vcpu_init_cpuid(added, cpuid);
+	free(cpuid);
+	return added;
+}
+
+/* Host code: userspace's own entry. */
+
+static const struct kvm_cpuid_entry2 any_index = {
+	.function = EXIT_STATS_LEAF,
+	.eax = 0x11111111,
+	.ebx = 0x22222222,
+	.ecx = 0x33333333,
+	.edx = 0x44444444,
+};
+
+static struct es_regs entry_regs(const struct kvm_cpuid_entry2 *e)
+{
+	return (struct es_regs){ e->eax, e->ebx, e->ecx, e->edx };
+}
+
+static void expect_entry(int i, const struct kvm_cpuid_entry2 *entry)
+{
+	struct es_regs expected = entry_regs(entry);
+
+	ES_EXPECT(es_same(lookups[i].leaf, expected),
+		  "ECX %#x: expected userspace's " ES_FMT ", got " ES_FMT, inputs[i],
+		  ES_ARGS(expected), ES_ARGS(lookups[i].leaf));
+}
+
+static void test_entry(void)
+{
+	int i;
+
+	run_lookups(add_vcpu(INTEL, &any_index));
+	for (i = 0; i < ARRAY_SIZE(inputs); i++)
+		expect_entry(i, &any_index);
+}
+
+static void test_entry_of_zeros(void)
+{
+	struct kvm_cpuid_entry2 zeros = { .function = EXIT_STATS_LEAF };
+	int i;
+
+	run_lookups(add_vcpu(INTEL, &zeros));
+	for (i = 0; i < ARRAY_SIZE(inputs); i++)
+		expect_entry(i, &zeros);
+}
+
+/* One entry of the leaf, and KVM's own lookup decides for all of ECX. */
+static void test_entry_for_index(enum vendor vendor)
+{
+	struct kvm_cpuid_entry2 entry = any_index;
+	int i;
+
+	entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+	entry.index = es_input(ES_INFO, 0, 0);
+
+	run_lookups(add_vcpu(vendor, &entry));
+	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
+		if (inputs[i] == entry.index)
+			expect_entry(i, &entry);
+		else
+			check_unpatched(i, vendor);
+	}
+}
+
+static void test_entry_for_index_intel(void)
+{
+	test_entry_for_index(INTEL);
+}
+
+static void test_entry_for_index_amd(void)
+{
+	test_entry_for_index(AMD);
+}
+
+/* Host code: the leaf switched off. */
+
+static void test_off(enum vendor vendor)
+{
+	struct kvm_vcpu *added = add_vcpu(vendor, NULL);
+	const struct es_regs *info = NULL;
+	int i;
+
+	es_set_param(ES_PARAM_LEAF, "N");
+	run_lookups(added);
+	es_set_param(ES_PARAM_LEAF, "Y");
+	for (i = 0; i < ARRAY_SIZE(inputs); i++)
+		check_unpatched(i, vendor);
+
+	/* And on again, for whatever vendor the guest thinks it runs on. */
+	run_lookups(added);
+	for (i = 0; i < ARRAY_SIZE(inputs); i++)
+		if (inputs[i] == es_input(ES_INFO, 0, 0))
+			info = &lookups[i].leaf;
+	ES_EXPECT(es_same(*info, es_info[0]), "Expected INFO " ES_FMT ", got " ES_FMT,
+		  ES_ARGS(es_info[0]), ES_ARGS(*info));
+}
+
+static void test_off_intel(void)
+{
+	test_off(INTEL);
+}
+
+static void test_off_amd(void)
+{
+	test_off(AMD);
+}
+
+/* Host code: CPUID faulting. */
+
+static void make_user_accessible(uint64_t table, int level)
+{
+	uint64_t *pte = addr_gpa2hva(vm, table);
+	int i;
+
+	for (i = 0; i < 512; i++) {
+		if (!(pte[i] & BIT(0)))
+			continue;
+		pte[i] |= BIT(2);
+		if (level > 1 && !(pte[i] & BIT(7)))
+			make_user_accessible(pte[i] & PHYSICAL_PAGE_MASK, level - 1);
+	}
+}
+
+/* Let @sregs run at privilege level 3, and come back there from a handler. */
+static void set_user_mode(struct kvm_sregs *sregs)
+{
+	uint64_t *gdt = addr_gva2hva(vm, sregs->gdt.base);
+	uint8_t *tss = addr_gva2hva(vm, sregs->tr.base);
+	uint64_t rsp0 = es_stack_top(HANDLER_STACK) & ~0xful;
+
+	gdt[USER_DS / 8] = USER_DS_DESC;
+	gdt[USER_CS / 8] = USER_CS_DESC;
+	memcpy(tss + 4, &rsp0, sizeof(rsp0));
+
+	sregs->cs = (struct kvm_segment){
+		.selector = USER_CS, .limit = 0xffffffff, .type = 11, .present = 1,
+		.dpl = 3, .s = 1, .l = 1, .g = 1,
+	};
+	sregs->ss = (struct kvm_segment){
+		.selector = USER_DS, .limit = 0xffffffff, .type = 3, .present = 1,
+		.dpl = 3, .s = 1, .db = 1, .g = 1,
+	};
+	sregs->ds = sregs->ss;
+	sregs->es = sregs->ss;
+}
+
+static void ask(bool user, bool emulate)
+{
+	struct kvm_sregs kernel_sregs, sregs;
+
+	vcpu_sregs_get(vcpu, &kernel_sregs);
+	sregs = kernel_sregs;
+	if (user) {
+		make_user_accessible(vm->pgd, 4);
+		set_user_mode(&sregs);
+		vcpu_sregs_set(vcpu, &sregs);
+		/* Let it get out by OUT. */
+		es_rflags |= RFLAGS_IOPL3;
+	}
+
+	es_run(vcpu, guest_ask, emulate, 0);
+
+	es_rflags &= ~RFLAGS_IOPL3;
+	vcpu_sregs_set(vcpu, &kernel_sregs);
+	nr_faults = *es_guest(vm, nr_faults);
+	answer = *es_guest(vm, answer);
+}
+
+static void expect_info(const char *where)
+{
+	ES_EXPECT(!nr_faults, "%s: expected no #GP, got %lu", where, nr_faults);
+	ES_EXPECT(es_same(answer, es_info[0]), "%s: expected INFO " ES_FMT ", got " ES_FMT,
+		  where, ES_ARGS(es_info[0]), ES_ARGS(answer));
+}
+
+static void expect_fault(const char *where)
+{
+	ES_EXPECT(nr_faults == 1, "%s: expected one #GP, got %lu", where, nr_faults);
+	ES_EXPECT(answer.eax == EXIT_STATS_LEAF && answer.ecx == es_input(ES_INFO, 0, 0),
+		  "%s: expected EAX and ECX as they were, got " ES_FMT, where,
+		  ES_ARGS(answer));
+}
+
+/* CPUID faulting applies as to any leaf: #GP at privilege level 3. */
+static void test_faulting(bool emulate)
+{
+	ask(true, emulate);
+	expect_info("user mode, no faulting");
+
+	if (_vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES,
+			  MSR_MISC_FEATURES_ENABLES_CPUID_FAULT) != 1)
+		ES_SKIP("KVM does not support CPUID faulting");
+
+	ask(true, emulate);
+	expect_fault("user mode, faulting");
+	ask(false, emulate);
+	expect_info("kernel mode, faulting");
+
+	vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES, 0);
+	ask(true, emulate);
+	expect_info("user mode, faulting switched off");
+}
+
+static void test_faulting_exit(void)
+{
+	test_faulting(false);
+}
+
+/* Host code: KVM's emulator. */
+
+static bool have_fep(void)
+{
+	char value[32];
+
+	if (es_get_param(ES_PARAM_FEP, value, sizeof(value)) < 0)
+		return false;
+	return (value[0] != '0' && value[0] != 'N') || es_try_set_param(ES_PARAM_FEP, "1");
+}
+
+#define NO_FEP	"kvm.force_emulation_prefix is off, and cannot be changed"
+
+static void test_emulator(void)
+{
+	int i;
+
+	if (!have_fep())
+		ES_SKIP(NO_FEP);
+
+	es_run(vcpu, guest_emulated_reads, 0, 0);
+	emulated = *es_guest(vm, emulated);
+
+	ES_EXPECT(es_same(emulated.info[0], es_info[0]), "Expected INFO " ES_FMT ", got " ES_FMT,
+		  ES_ARGS(es_info[0]), ES_ARGS(emulated.info[0]));
+	/* The number of vCPUs has grown. */
+	ES_EXPECT(emulated.info[1].eax == es_info[1].eax && emulated.info[1].ebx == nr_vcpus &&
+		  emulated.info[1].ecx == es_info[1].ecx && emulated.info[1].edx == es_info[1].edx,
+		  "Expected INFO 1 %08x:%08x:%08x:%08x, got " ES_FMT, es_info[1].eax, nr_vcpus,
+		  es_info[1].ecx, es_info[1].edx, ES_ARGS(emulated.info[1]));
+	ES_EXPECT(es_same(emulated.undefined, es_error), "Expected the error " ES_FMT ", got " ES_FMT,
+		  ES_ARGS(es_error), ES_ARGS(emulated.undefined));
+
+	/* The exit is that of the prefix, an invalid opcode, and no CPUID. */
+	for (i = 1; i < 3; i++) {
+		ES_EXPECT(emulated.cpuid[i].count == emulated.cpuid[0].count,
+			  "Expected %lu CPUID exits as before, got %lu",
+			  emulated.cpuid[0].count, emulated.cpuid[i].count);
+		ES_EXPECT(emulated.ud[i].count == emulated.ud[i - 1].count + 1,
+			  "Expected %lu #UD exits, got %lu",
+			  emulated.ud[i - 1].count + 1, emulated.ud[i].count);
+	}
+}
+
+static void test_emulator_faulting(void)
+{
+	if (!have_fep())
+		ES_SKIP(NO_FEP);
+
+	test_faulting(true);
+}
+
+static const struct es_case cases[] = {
+	{ "KVM_SET_CPUID2 entry for any index", test_entry },
+	{ "KVM_SET_CPUID2 entry of zeros", test_entry_of_zeros },
+	{ "KVM_SET_CPUID2 entry for one index, Intel guest", test_entry_for_index_intel },
+	{ "KVM_SET_CPUID2 entry for one index, AMD guest", test_entry_for_index_amd },
+	{ "leaf switched off and on, Intel guest", test_off_intel },
+	{ "leaf switched off and on, AMD guest", test_off_amd },
+	{ "CPUID faulting", test_faulting_exit },
+	{ "emulated CPUID", test_emulator },
+	{ "emulated CPUID, CPUID faulting", test_emulator_faulting },
+};
+
+int main(int argc, char *argv[])
+{
+	es_start();
+	vm = es_create_vm(1, &vcpu);
+	vm_install_exception_handler(vm, GP_VECTOR, guest_gp_handler);
+
+	ksft_set_plan(ARRAY_SIZE(cases));
+	es_run_cases(cases, ARRAY_SIZE(cases));
+
+	kvm_vm_free(vm);
+	ksft_finished();
+}
