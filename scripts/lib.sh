@@ -4,6 +4,7 @@
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
+# shellcheck disable=SC2034 # for the scripts that source this
 results=$build/results
 export LC_ALL=C
 

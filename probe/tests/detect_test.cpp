@@ -119,8 +119,9 @@ TEST(Detect, RefusesAMissingView)
 							 {View::next, "NEXT"}};
 	for (const auto &[view, name] : required) {
 		FakeKvm kvm = booted_vmx();
+		const std::uint32_t bit = 0x10000U << int(view);
 		kvm.tamper = [&](std::uint32_t, Regs &r) {
-			r.eax &= ~(0x10000U << int(view));
+			r.eax &= ~bit;
 		};
 		EXPECT_EQ(why_unavailable(kvm),
 			  "the hypervisor's exit statistics lack view " + name);

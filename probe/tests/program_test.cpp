@@ -5,11 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <regex>
+#include <sstream>
 #include <string>
 
 #include <sys/wait.h>
@@ -76,21 +77,23 @@ TEST_F(Program, HelpNamesTheOptionsAndFitsATerminal)
 	EXPECT_EQ(r.status, 0);
 	for (const char *option : {"--json", "--sort", "--vcpu", "--raw", "--help", "--version"})
 		EXPECT_NE(r.output.find(option), std::string::npos) << option;
-	EXPECT_FALSE(std::regex_search(r.output, std::regex(".{81}"))) << r.output;
+	std::istringstream in(r.output);
+	for (std::string line; std::getline(in, line);)
+		EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST_F(Program, RefusesWrongUsage)
 {
 	for (const char *arguments :
-	     {"--jsno", "-x", "1", "--sort", "--sort=size", "--sort exits --raw", "--json --raw",
-	      "--raw=x", "--raw=0x100000000", "--raw=-1", "--vcpu=x", "--vcpu=-1", "--vcpu=0x",
-	      "--vcpu=99999999999", "--vcpu=0 1", "--vcpu all all"}) {
+	     {"--jsno", "-x", "1", "--sort", "--sort=size", "--sort=1", "--sort exits --raw",
+	      "--json --raw", "--raw=x", "--raw=0x100000000", "--raw=-1", "--vcpu=x", "--vcpu=-1",
+	      "--vcpu=0x", "--vcpu=99999999999", "--vcpu=0 1", "--vcpu all all"}) {
 		const std::string command = std::string("exitstat ") + arguments;
 		EXPECT_EQ(sh(command + " 2>/dev/null"), (Result{2, ""})) << arguments;
-		EXPECT_TRUE(
-			std::regex_match(sh(command + " 2>&1").output,
-					 std::regex("exitstat: [^\n]+\nexitstat: try --help\n")))
-			<< sh(command + " 2>&1").output;
+		const std::string complaint = sh(command + " 2>&1").output;
+		EXPECT_TRUE(complaint.starts_with("exitstat: ")) << complaint;
+		EXPECT_TRUE(complaint.ends_with("\nexitstat: try --help\n")) << complaint;
+		EXPECT_EQ(std::ranges::count(complaint, '\n'), 2) << complaint;
 	}
 }
 

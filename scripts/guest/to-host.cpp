@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copies standard input to I/O port 0xE9, which Bochs ("port_e9_hack") and QEMU ("isa-debugcon") write to a file of
-// the machine outside. The string form of OUT hands KVM up to a page for each VM-Exit, where a UART takes several
-// VM-Exits for each byte.
+// the machine outside. There is nothing to set up and nothing to wait for, where a UART makes the guest poll for every
+// byte; and the console stays free for the kernel's last words.
 #include <sys/io.h>
 #include <unistd.h>
 

@@ -9,7 +9,7 @@
 #define N		20
 #define NR_ROUNDS	10
 #define SPIN_CYCLES	500000
-#define SLEEP_USEC	20000
+#define SLEEP_USEC	2000
 #define VECTOR		0x40
 
 static struct kvm_vm *vm;

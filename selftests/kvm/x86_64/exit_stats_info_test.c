@@ -22,7 +22,6 @@ static struct {
 	struct es_regs answer;
 } views[NR_VIEWS];
 static volatile bool stop;
-static volatile uint64_t nr_polls;
 static uint32_t least_vcpus, most_vcpus, vcpus_after_stop;
 
 static void guest_info(uint16_t reason)
@@ -60,7 +59,7 @@ static void guest_poll_vcpus(void)
 		nr = es_read(ES_INFO, 1, 0).ebx;
 		least_vcpus = min(least_vcpus, nr);
 		most_vcpus = max(most_vcpus, nr);
-		nr_polls++;
+		ES_GUEST_SYNC();
 	}
 	vcpus_after_stop = es_read(ES_INFO, 1, 0).ebx;
 	ES_GUEST_DONE();
@@ -150,12 +149,10 @@ static void test_nr_vcpus(void)
 
 static void test_add_vcpu_meanwhile(void)
 {
-	volatile uint64_t *polls = es_guest(vm, nr_polls);
 	struct es_job job = { vcpu, guest_poll_vcpus };
 
 	es_spawn(&job);
-	while (!*polls)
-		sched_yield();
+	es_wait_synced();
 	es_add_vcpu(vm, nr_vcpus);
 	nr_vcpus++;
 	*es_guest(vm, stop) = true;

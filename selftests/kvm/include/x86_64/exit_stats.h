@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -645,11 +647,29 @@ struct es_job {
 	pthread_t thread;
 };
 
+static sem_t es_synced;
+
+/* Yield, lest one CPU runs the guest till its time slice is used up. */
+static inline void es_tell_synced(struct kvm_vcpu *vcpu)
+{
+	sem_post(&es_synced);
+	sched_yield();
+}
+
+/* Wait until the job's guest did all that it does from one sync to the next. */
+static inline void es_wait_synced(void)
+{
+	while (!sem_trywait(&es_synced))
+		;
+	sem_wait(&es_synced);
+	sem_wait(&es_synced);
+}
+
 static inline void *es_run_job(void *data)
 {
 	struct es_job *job = data;
 
-	es_run(job->vcpu, job->guest, job->arg0, job->arg1);
+	es_run_hook(job->vcpu, job->guest, job->arg0, job->arg1, es_tell_synced);
 	return NULL;
 }
 

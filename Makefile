@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+# Every target is a script in scripts/, which has --help.
+
+K ?= 6.12
+ENGINE ?= auto
+VENDOR ?= intel
+
+.PHONY: help
+help: ## show this
+	@echo 'make TARGET [K=$(K)] [ENGINE=$(ENGINE)] [VENDOR=$(VENDOR)]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
+	@echo
+	@echo '  K=       kernel series: $(patsubst patches/series-%,%,$(wildcard patches/series-*))'
+	@echo '  ENGINE=  what the outer VM runs in: auto, bochs'
+	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX)'
+
+.PHONY: demo
+demo: ## boot an inner VM under the patched KVM and show what exitstat says in it
+	@scripts/run-demo -e $(ENGINE) -v $(VENDOR) $(K)
+
+.PHONY: test
+test: ## run all tests
+	@scripts/run-tests -e $(ENGINE) -v $(VENDOR) $(K)
+
+.PHONY: check
+check: ## run the tests that need no virtual machine
+	@scripts/run-tests --quick $(K)
+
+.PHONY: shell
+shell: ## a shell in the outer VM
+	@scripts/build-image $(K)
+	@scripts/run-vm -s -e $(ENGINE) -v $(VENDOR) $(K)
+
+.PHONY: kernel
+kernel: ## build the patched kernel of the outer VM, and the inner VM's
+	@scripts/build-kernel $(K) outer
+	@scripts/build-kernel $(K) inner
+
+.PHONY: probe
+probe: ## build exitstat
+	@scripts/build-probe $(K)
+
+.PHONY: selftests
+selftests: ## build the kselftests
+	@scripts/build-selftests $(K)
+
+.PHONY: image
+image: ## pack the boot image
+	@scripts/build-image $(K)
+
+.PHONY: tree
+tree: ## make build/linux-K, a git tree with the patches as commits
+	@scripts/prepare-tree $(K)
+
+.PHONY: export
+export: ## write the commits of build/linux-K to patches/
+	@scripts/export-patches $(K)
+
+.PHONY: check-patches
+check-patches: ## check that the series applies, exports to the same bytes and pleases checkpatch
+	@scripts/check-patches $(K)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build

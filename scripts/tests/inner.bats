@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# What exitstat said in the inner VM, and the KVM of the outer VM about it. DEMO and UNPATCHED are folders of results,
+# OUTPUT is what make demo printed.
+
+json() {
+    jq -e "$1" "$DEMO/inner/exitstat.json"
+}
+
+# The milestone lines, as "exits cycles".
+milestones() {
+    sed -n 's/.*exit_stats: VM [0-9]* vCPU 0: \([0-9]*\) exits, \([0-9]*\) cycles.*/\1 \2/p' "$DEMO/outer-dmesg.log"
+}
+
+@test "exitstat succeeds in all its forms and says nothing on standard error" {
+    for name in txt json raw; do
+        [ "$(cat "$DEMO/inner/exitstat.$name.status")" = 0 ]
+        [ ! -s "$DEMO/inner/exitstat.$name.err" ]
+    done
+}
+
+@test "a Linux boot took thousands of VM-Exits, and they took cycles" {
+    json '.total.exits > 5000 and .total.cycles > 1000 * .total.exits / 10'
+}
+
+@test "the total is the sum over reasons, but for the reads in between" {
+    # Each read is a VM-Exit itself, and the total is read last.
+    json '(.total.exits - ([.reasons[].exits] | add)) as $more | $more >= 0 and $more <= 2 * (.reasons | length) + 2'
+}
+
+@test "the boot has the VM-Exits that every boot has" {
+    if [ "$(jq -r .isa "$DEMO/inner/exitstat.json")" = VMX ]; then
+        json '[.reasons[].name] | contains(["CPUID", "EPT_VIOLATION", "IO_INSTRUCTION", "MSR_WRITE"])'
+    else
+        json '[.reasons[].name] | contains(["cpuid", "npf", "io", "msr"])'
+    fi
+}
+
+@test "dmesg has every milestone of the boot, each with more cycles than the one before" {
+    exits=$(jq .total.exits "$DEMO/inner/exitstat.json")
+    expected=1024 last=0
+    while read -r count cycles; do
+        [ "$count" -eq "$expected" ]
+        [ "$cycles" -gt "$last" ]
+        expected=$((expected * 2)) last=$cycles
+    done < <(milestones)
+    [ "$expected" -gt "$exits" ]
+}
+
+@test "dmesg has the summary of the VM, with no fewer VM-Exits than exitstat saw" {
+    summary=$(sed -n 's/.*VM [0-9]* destroyed: 1 vCPU, \([0-9]*\) exits.*/\1/p' "$DEMO/outer-dmesg.log")
+    [ "$summary" -ge "$(jq .total.exits "$DEMO/inner/exitstat.json")" ]
+}
+
+@test "the outer VM's kernel has nothing to complain about" {
+    ! grep -E 'BUG:|WARNING: CPU: .*kvm|Oops|exit_stats\.c:[0-9]+ at' "$DEMO/outer-dmesg.log"
+}
+
+@test "make demo shows the table and the milestones" {
+    grep -q '^TOTAL' "$OUTPUT"
+    grep -q 'vCPU 0: 1024 exits' "$OUTPUT"
+}
+
+@test "an unpatched KVM: exitstat ends with status 3, one sentence and no output" {
+    for name in txt json raw; do
+        [ "$(cat "$UNPATCHED/inner/exitstat.$name.status")" = 3 ]
+        [ "$(wc -l <"$UNPATCHED/inner/exitstat.$name.err")" = 1 ]
+        [ ! -s "$UNPATCHED/inner/exitstat.$name" ]
+    done
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+# Bad input and bad luck outside the virtual machines: each must be a clear error, a non-zero exit and nothing half-written.
+
+setup() {
+    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    copy=$BATS_TEST_TMPDIR/repo
+    mkdir -p "$copy"
+    (cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy")
+    mkdir "$copy/build"
+}
+
+teardown() {
+    umount "$copy/build" 2>/dev/null || true
+}
+
+says() {
+    [[ $output == *"$1"* ]] || {
+        printf 'expected: %s\ngot: %s\n' "$1" "$output"
+        return 1
+    }
+}
+
+# A tree without the files that git does not track: enough to apply patches to.
+clone_tree() {
+    git clone -q "$top/build/linux-$K" "$copy/build/linux-$K"
+    cp "$top/build/linux-$K/.git/exit-stats-source" "$copy/build/linux-$K/.git/"
+    git -C "$copy/build/linux-$K" rev-parse HEAD >"$copy/build/linux-$K/.git/exit-stats-head"
+}
+
+@test "a kernel series without patches is refused" {
+    run make -C "$copy" demo K=5.15
+    [ "$status" -ne 0 ]
+    says "there are no patches for Linux 5.15"
+    [ -z "$(ls "$copy/build")" ]
+}
+
+@test "an unknown option of every script is refused with status 2" {
+    for script in "$copy"/scripts/*-*; do
+        run "$script" --no-such-option
+        [ "$status" -eq 2 ] || { echo "$script: status $status"; return 1; }
+        says "unknown option --no-such-option"
+    done
+}
+
+@test "every script has --help" {
+    for script in "$copy"/scripts/*-*; do
+        run "$script" --help
+        [ "$status" -eq 0 ] || { echo "$script: status $status"; return 1; }
+        says "Usage: scripts/${script##*/}"
+    done
+}
+
+@test "an unknown engine, vendor, job and timeout are refused" {
+    for arguments in "-e xen" "-v via" "$K no-such-job" "-t soon"; do
+        # shellcheck disable=SC2086 # they are several words
+        run "$copy/scripts/run-vm" $arguments
+        [ "$status" -eq 2 ] || { echo "$arguments: status $status"; return 1; }
+        says "run-vm:"
+    done
+}
+
+@test "a package that cannot be installed is named" {
+    run "$copy/scripts/install-packages" no-such-package-anywhere
+    [ "$status" -eq 1 ]
+    says "cannot install no-such-package-anywhere"
+}
+
+@test "no permission to install packages is a clear error" {
+    [ "$EUID" -eq 0 ] || skip "needs root to become somebody else"
+    chmod 755 "$BATS_TEST_TMPDIR" && chmod -R a+rX "$BATS_RUN_TMPDIR"
+    run setpriv --reuid=65534 --regid=65534 --clear-groups env PATH=/usr/bin:/bin HOME=/ \
+        bash -c 'command -v sudo >/dev/null && exit 99; exec "$0" no-such-package-anywhere' "$copy/scripts/install-packages"
+    [ "$status" -ne 99 ] || skip "there is a sudo here, which could ask for a password"
+    [ "$status" -eq 1 ]
+    says "needs root to install no-such-package-anywhere"
+}
+
+@test "a patch that no longer applies leaves the tree at its base" {
+    clone_tree
+    patch=$copy/patches/$(grep -m 1 common "$copy/patches/series-$K")
+    sed -i 's/^ \(.*vcpu->arch\)/ changed \1/' "$patch"
+    run "$copy/scripts/prepare-tree" "$K"
+    [ "$status" -eq 1 ]
+    says "does not apply to Linux"
+    [ "$(git -C "$copy/build/linux-$K" rev-parse HEAD)" = "$(git -C "$copy/build/linux-$K" rev-parse base)" ]
+    [ -z "$(git -C "$copy/build/linux-$K" status --porcelain)" ]
+}
+
+@test "a patch that the series names and that is not there is an error" {
+    clone_tree
+    echo common/no-such.patch >>"$copy/patches/series-$K"
+    run "$copy/scripts/prepare-tree" "$K"
+    [ "$status" -eq 1 ]
+    says "names common/no-such.patch, which does not exist"
+}
+
+@test "changes in the tree that were not exported are kept" {
+    clone_tree
+    echo >>"$copy/build/linux-$K/virt/kvm/kvm_main.c"
+    run "$copy/scripts/prepare-tree" "$K"
+    [ "$status" -eq 1 ]
+    says "has changes that are not in patches/"
+    [ -n "$(git -C "$copy/build/linux-$K" status --porcelain)" ]
+}
+
+@test "an option that does not survive the merge stops the build" {
+    ln -s "$top/build/linux-$K" "$copy/build/linux-$K"
+    echo CONFIG_NO_SUCH_OPTION=y >>"$copy/kernel-config/inner.config"
+    # NET is off in this role, hence what depends on it is lost.
+    echo CONFIG_INET=y >>"$copy/kernel-config/inner.config"
+    run "$copy/scripts/build-kernel" "$K" inner
+    [ "$status" -eq 1 ]
+    says "CONFIG_NO_SUCH_OPTION=y"
+    says "CONFIG_INET=y"
+    says "is not what kernel-config/ asks for"
+    [ ! -e "$copy/build/kernel/$K-inner/built" ]
+    [ ! -e "$copy/build/kernel/$K-inner/vmlinux" ]
+}
+
+@test "too little space is noticed before the work begins" {
+    [ "$EUID" -eq 0 ] || skip "needs root to mount a small file system"
+    mount -t tmpfs -o size=16m tmpfs "$copy/build"
+    run make -C "$copy" demo K="$K"
+    [ "$status" -ne 0 ]
+    says "GiB free"
+    [ ! -e "$copy/build/linux-$K" ]
+}
+
+@test "a disk that fills up while the image is packed leaves no image" {
+    [ "$EUID" -eq 0 ] || skip "needs root to mount a small file system"
+    mount -t tmpfs -o size=40m tmpfs "$copy/build"
+    ln -s "$top/build/kernel" "$top/build/linux-$K" "$copy/build/"
+    mkdir "$copy/build/probe"
+    cp "$top/build/probe/exitstat" "$top/build/probe/built" "$copy/build/probe/"
+    run "$copy/scripts/build-image" "$K"
+    [ "$status" -eq 1 ]
+    says "The disk is full"
+    says "cannot pack the boot image"
+    [ ! -e "$copy/build/image/$K/initrd" ]
+}
