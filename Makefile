@@ -12,8 +12,8 @@ help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 	@echo
 	@echo '  K=       kernel series: $(patsubst patches/series-%,%,$(wildcard patches/series-*))'
-	@echo '  ENGINE=  what the outer VM runs in: auto, bochs'
-	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX)'
+	@echo '  ENGINE=  what the outer VM runs in: auto, bochs (intel), tcg (amd)'
+	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX) or amd (SVM)'
 
 .PHONY: demo
 demo: ## boot an inner VM under the patched KVM and show what exitstat says in it

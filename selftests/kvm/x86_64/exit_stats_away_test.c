@@ -14,7 +14,7 @@
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
-static uint64_t spun;
+static u64 spun;
 
 /* Guest code. */
 
@@ -27,8 +27,7 @@ static struct {
 	struct es_sample reason, away;
 } all[ES_MAX_REASONS];
 
-static volatile uint64_t armed;
-static uint64_t halted_cycles;
+static u64 halted_cycles;
 static bool apic_enabled;
 
 static struct es_sample grown(struct es_sample from, struct es_sample to)
@@ -36,7 +35,7 @@ static struct es_sample grown(struct es_sample from, struct es_sample to)
 	return (struct es_sample){ to.count - from.count, to.cycles - from.cycles };
 }
 
-static void guest_measure(void (*act)(uint64_t n), enum es_op op)
+static void guest_measure(void (*act)(u64 n), enum es_op op)
 {
 	struct es_sample reason = es_read_sample(ES_REASON, ES_VCPU, es_code(op));
 	struct es_sample away = es_read_sample(ES_AWAY, ES_VCPU, es_code(op));
@@ -47,31 +46,31 @@ static void guest_measure(void (*act)(uint64_t n), enum es_op op)
 	ES_GUEST_DONE();
 }
 
-static void guest_hypercall(uint64_t n)
+static void guest_hypercall(u64 n)
 {
 	while (n--)
 		es_hypercall();
 }
 
-static void guest_rdmsr(uint64_t n)
+static void guest_rdmsr(u64 n)
 {
 	while (n--)
 		rdmsr(MSR_MISC_FEATURES_ENABLES);
 }
 
-static void guest_in_kernel(uint64_t n)
+static void guest_in_kernel(u64 n)
 {
 	while (n--)
 		es_inb(ES_KERNEL_PORT);
 }
 
-static void guest_in_user(uint64_t n)
+static void guest_in_user(u64 n)
 {
 	while (n--)
 		es_inb(ES_USER_PORT);
 }
 
-static void guest_in_both(uint64_t n)
+static void guest_in_both(u64 n)
 {
 	while (n--) {
 		es_inb(ES_KERNEL_PORT);
@@ -79,7 +78,7 @@ static void guest_in_both(uint64_t n)
 	}
 }
 
-static void guest_sync(uint64_t n)
+static void guest_sync(u64 n)
 {
 	ES_GUEST_SYNC();
 }
@@ -89,16 +88,16 @@ static void guest_irq_handler(struct ex_regs *regs)
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
-static void guest_block(uint64_t n)
+static void guest_block(u64 n)
 {
-	uint64_t start;
+	u64 start;
 
 	if (!apic_enabled)
 		x2apic_enable();
 	apic_enabled = true;
 
+	ES_GUEST_SYNC();
 	start = rdtsc();
-	armed++;
 	asm volatile("sti; hlt; cli" : : : "memory");
 	halted_cycles = rdtsc() - start;
 }
@@ -119,10 +118,10 @@ static void guest_all(void)
 
 /* Host code. */
 
-static uint64_t measure(void (*act)(uint64_t n), enum es_op op,
+static u64 measure(void (*act)(u64 n), enum es_op op,
 			void (*hook)(struct kvm_vcpu *vcpu))
 {
-	uint64_t nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, op, hook);
+	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, op, hook);
 
 	growth = *es_guest(vm, growth);
 	ES_EXPECT(growth.away.cycles >= growth.reason.cycles,
@@ -131,7 +130,7 @@ static uint64_t measure(void (*act)(uint64_t n), enum es_op op,
 	return nr_io;
 }
 
-static void expect_counts(enum es_op op, uint64_t count, uint64_t away)
+static void expect_counts(enum es_op op, u64 count, u64 away)
 {
 	ES_EXPECT(growth.reason.count == count, "%s: expected %lu exits, got %lu",
 		  es_name(es_code(op)), count, growth.reason.count);
@@ -141,7 +140,7 @@ static void expect_counts(enum es_op op, uint64_t count, uint64_t away)
 
 static const struct {
 	enum es_op op;
-	void (*act)(uint64_t n);
+	void (*act)(u64 n);
 } kernel_acts[] = {
 	{ ES_HYPERCALL,	guest_hypercall },
 	{ ES_RDMSR,	guest_rdmsr },
@@ -171,7 +170,7 @@ static void test_kernel(void)
 /* Userspace exits are the KVM_RUN returns that the test itself saw. */
 static void test_user(void)
 {
-	uint64_t returns = measure(guest_in_user, ES_IO, NULL);
+	u64 returns = measure(guest_in_user, ES_IO, NULL);
 
 	ES_EXPECT(returns == N, "Expected KVM_RUN to return %d times, got %lu", N, returns);
 	expect_counts(ES_IO, N, returns);
@@ -200,7 +199,7 @@ static void test_run_without_entry(void)
 
 static void spin(struct kvm_vcpu *vcpu)
 {
-	uint64_t start = rdtsc();
+	u64 start = rdtsc();
 
 	while (rdtsc() - start < SPIN_CYCLES)
 		;
@@ -209,7 +208,7 @@ static void spin(struct kvm_vcpu *vcpu)
 
 static void sleep_a_while(struct kvm_vcpu *vcpu)
 {
-	uint64_t start = rdtsc();
+	u64 start = rdtsc();
 
 	usleep(SLEEP_USEC);
 	spun = rdtsc() - start;
@@ -218,7 +217,7 @@ static void sleep_a_while(struct kvm_vcpu *vcpu)
 /* Away cycles run on in userspace, whether it runs or sleeps; handling stops. */
 static void test_userspace_time(void (*hook)(struct kvm_vcpu *vcpu))
 {
-	uint64_t elapsed = rdtsc();
+	u64 elapsed = rdtsc();
 
 	measure(guest_sync, ES_IO, hook);
 	elapsed = rdtsc() - elapsed;
@@ -249,9 +248,8 @@ static void test_sleep(void)
 static void test_block(void)
 {
 	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = VECTOR };
-	volatile uint64_t *is_armed = es_guest(vm, armed);
 	struct es_job job = { vcpu, guest_measure, (uintptr_t)guest_block, ES_HLT };
-	uint64_t was_armed, blocked;
+	u64 blocked;
 	int round, good = 0;
 
 	if (!kvm_has_cap(KVM_CAP_SIGNAL_MSI))
@@ -260,10 +258,8 @@ static void test_block(void)
 		ES_SKIP("KVM does not support x2APIC");
 
 	for (round = 0; round < NR_ROUNDS / 2 && !good; round++) {
-		was_armed = *is_armed;
 		es_spawn(&job);
-		while (*is_armed == was_armed)
-			sched_yield();
+		sem_wait(&es_synced);
 		usleep(SLEEP_USEC);
 		TEST_ASSERT(__vm_ioctl(vm, KVM_SIGNAL_MSI, &msi) > 0, "KVM_SIGNAL_MSI failed");
 		es_join(&job);

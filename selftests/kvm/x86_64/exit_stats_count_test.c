@@ -23,34 +23,34 @@ static struct kvm_vcpu *vcpu;
 /* Guest code. */
 
 static struct es_snapshot before, after;
-static uint64_t next_page = PAGES_GVA;
+static u64 next_page = PAGES_GVA;
 static bool apic_enabled, xsave_enabled;
 
-static void guest_cpuid(uint64_t n)
+static void guest_cpuid(u64 n)
 {
 	while (n--)
 		es_cpuid(0, 0);
 }
 
-static void guest_in_kernel(uint64_t n)
+static void guest_in_kernel(u64 n)
 {
 	while (n--)
 		es_inb(ES_KERNEL_PORT);
 }
 
-static void guest_out_kernel(uint64_t n)
+static void guest_out_kernel(u64 n)
 {
 	while (n--)
 		es_outb(ES_KERNEL_PORT, 0xff);
 }
 
-static void guest_in_user(uint64_t n)
+static void guest_in_user(u64 n)
 {
 	while (n--)
 		es_inb(ES_USER_PORT);
 }
 
-static void guest_out_user(uint64_t n)
+static void guest_out_user(u64 n)
 {
 	while (n--)
 		es_outb(ES_USER_PORT, 0);
@@ -62,7 +62,7 @@ static void guest_irq_handler(struct ex_regs *regs)
 }
 
 /* The interrupt is pending already, so the vCPU does not block. */
-static void guest_hlt(uint64_t n)
+static void guest_hlt(u64 n)
 {
 	if (!apic_enabled)
 		x2apic_enable();
@@ -75,26 +75,26 @@ static void guest_hlt(uint64_t n)
 	}
 }
 
-static void guest_hypercall(uint64_t n)
+static void guest_hypercall(u64 n)
 {
 	while (n--)
 		es_hypercall();
 }
 
-static void guest_rdmsr(uint64_t n)
+static void guest_rdmsr(u64 n)
 {
 	while (n--)
 		rdmsr(MSR_MISC_FEATURES_ENABLES);
 }
 
-static void guest_wrmsr(uint64_t n)
+static void guest_wrmsr(u64 n)
 {
 	while (n--)
 		wrmsr(MSR_MISC_FEATURES_ENABLES, 0);
 }
 
 /* XCR0 is XFEATURE_MASK_FP until then. */
-static void guest_xsetbv(uint64_t n)
+static void guest_xsetbv(u64 n)
 {
 	if (!xsave_enabled)
 		set_cr4(get_cr4() | X86_CR4_OSXSAVE);
@@ -104,10 +104,10 @@ static void guest_xsetbv(uint64_t n)
 		asm volatile("xsetbv" : : "a"(XCR0), "d"(0), "c"(0) : "memory");
 }
 
-static void guest_touch_pages(uint64_t n)
+static void guest_touch_pages(u64 n)
 {
 	for (; n--; next_page += PAGE_SIZE)
-		*(volatile uint8_t *)next_page = 1;
+		WRITE_ONCE(*(u8 *)next_page, 1);
 }
 
 static void guest_ud_handler(struct ex_regs *regs)
@@ -115,19 +115,19 @@ static void guest_ud_handler(struct ex_regs *regs)
 	regs->rip += 2;
 }
 
-static void guest_ud(uint64_t n)
+static void guest_ud(u64 n)
 {
 	while (n--)
 		asm volatile("ud2" : : : "memory");
 }
 
-static void guest_sync(uint64_t n)
+static void guest_sync(u64 n)
 {
 	while (n--)
 		ES_GUEST_SYNC();
 }
 
-static void guest_measure(void (*act)(uint64_t n), uint64_t n)
+static void guest_measure(void (*act)(u64 n), u64 n)
 {
 	es_take_snapshot(&before, ES_VM);
 	act(n);
@@ -164,7 +164,7 @@ static const char *xsetbv_ran_in_guest(void)
 static const struct count_case {
 	const char *name;
 	enum es_op op;
-	void (*act)(uint64_t n);
+	void (*act)(u64 n);
 	/* Exits to userspace for each time. */
 	int io;
 	/* May cost exits that come with interrupts. */
@@ -188,17 +188,17 @@ static const struct count_case {
 	{ "#UD, intercepted",		ES_UD,		guest_ud },
 };
 
-static void check_growth(uint32_t code, uint64_t n, bool irq)
+static void check_growth(u32 code, u64 n, bool irq)
 {
 	struct es_growth expected = { code, n };
 
 	es_check_growth(&before, &after, &expected, 1, irq);
 }
 
-static uint64_t measure(void (*act)(uint64_t n), uint64_t n,
+static u64 measure(void (*act)(u64 n), u64 n,
 			void (*hook)(struct kvm_vcpu *vcpu))
 {
-	uint64_t nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, n, hook);
+	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, n, hook);
 
 	before = *es_guest(vm, before);
 	after = *es_guest(vm, after);
@@ -208,7 +208,7 @@ static uint64_t measure(void (*act)(uint64_t n), uint64_t n,
 static void test_count(const struct count_case *c)
 {
 	const char *missing = c->need ? c->need() : NULL;
-	uint64_t nr_io;
+	u64 nr_io;
 
 	if (missing)
 		ES_SKIP("%s", missing);

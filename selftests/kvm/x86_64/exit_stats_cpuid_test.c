@@ -35,7 +35,7 @@ static int nr_vcpus = 1;
 
 /* Guest code. */
 
-static const uint32_t inputs[] = {
+static const u32 inputs[] = {
 	0, 1, 2, 3, 0x0000000a, 0x00010000, 0x01000000, 0x01010000, 0x02000000,
 	0x0200000a, 0x02020000, 0x05000000, 0x7fffffff, 0xffffffff,
 };
@@ -44,7 +44,7 @@ static struct lookup {
 	struct es_regs leaf, neighbour, max_basic;
 } lookups[ARRAY_SIZE(inputs)];
 
-static uint64_t nr_faults;
+static u64 nr_faults;
 static struct es_regs answer;
 static struct {
 	struct es_regs info[2], undefined;
@@ -53,7 +53,7 @@ static struct {
 
 static void guest_lookup(void)
 {
-	uint32_t max_basic = es_cpuid(0, 0).eax;
+	u32 max_basic = es_cpuid(0, 0).eax;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
@@ -71,7 +71,7 @@ static void guest_gp_handler(struct ex_regs *regs)
 	regs->rip += CPUID_INSN_SIZE;
 }
 
-static struct es_regs emulate_cpuid(uint32_t leaf, uint32_t ecx)
+static struct es_regs emulate_cpuid(u32 leaf, u32 ecx)
 {
 	struct es_regs r;
 
@@ -84,7 +84,7 @@ static struct es_regs emulate_cpuid(uint32_t leaf, uint32_t ecx)
 
 static void guest_ask(bool emulate)
 {
-	uint32_t ecx = es_input(ES_INFO, 0, 0);
+	u32 ecx = es_input(ES_INFO, 0, 0);
 
 	nr_faults = 0;
 	answer = emulate ? emulate_cpuid(EXIT_STATS_LEAF, ecx) : es_cpuid(EXIT_STATS_LEAF, ecx);
@@ -275,9 +275,9 @@ static void test_off_amd(void)
 
 /* Host code: CPUID faulting. */
 
-static void make_user_accessible(uint64_t table, int level)
+static void make_user_accessible(u64 table, int level)
 {
-	uint64_t *pte = addr_gpa2hva(vm, table);
+	u64 *pte = addr_gpa2hva(vm, table);
 	int i;
 
 	for (i = 0; i < 512; i++) {
@@ -292,9 +292,9 @@ static void make_user_accessible(uint64_t table, int level)
 /* Let @sregs run at privilege level 3, and come back there from a handler. */
 static void set_user_mode(struct kvm_sregs *sregs)
 {
-	uint64_t *gdt = addr_gva2hva(vm, sregs->gdt.base);
-	uint8_t *tss = addr_gva2hva(vm, sregs->tr.base);
-	uint64_t rsp0 = es_stack_top(HANDLER_STACK) & ~0xful;
+	u64 *gdt = addr_gva2hva(vm, sregs->gdt.base);
+	u8 *tss = addr_gva2hva(vm, sregs->tr.base);
+	u64 rsp0 = es_stack_top(HANDLER_STACK) & ~0xful;
 
 	gdt[USER_DS / 8] = USER_DS_DESC;
 	gdt[USER_CS / 8] = USER_CS_DESC;

@@ -12,7 +12,7 @@
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[2];
-static uint64_t vm_created, spun;
+static u64 vm_created, spun;
 
 /* Guest code. */
 
@@ -51,9 +51,9 @@ static void guest_snapshot(void)
 /* Host code. */
 
 /* Runs a series on @vcpu; returns the cycles that passed meanwhile. */
-static uint64_t run_series(struct kvm_vcpu *vcpu)
+static u64 run_series(struct kvm_vcpu *vcpu)
 {
-	uint64_t start = rdtsc();
+	u64 start = rdtsc();
 
 	es_run(vcpu, guest_series, 0, 0);
 	start = rdtsc() - start;
@@ -83,7 +83,7 @@ static void test_growing(void)
 
 static void test_bounded(void)
 {
-	uint64_t elapsed, since_created;
+	u64 elapsed, since_created;
 	int v, i;
 
 	for (v = 0; v < ARRAY_SIZE(vcpus); v++) {
@@ -107,7 +107,7 @@ static void test_bounded(void)
 
 static void spin(struct kvm_vcpu *vcpu)
 {
-	uint64_t start = rdtsc();
+	u64 start = rdtsc();
 
 	while (rdtsc() - start < SPIN_CYCLES)
 		;
@@ -120,7 +120,7 @@ static void spin(struct kvm_vcpu *vcpu)
  */
 static void test_userspace(void)
 {
-	uint64_t start, elapsed, handling;
+	u64 start, elapsed, handling;
 
 	spun = 0;
 	start = rdtsc();

@@ -18,25 +18,25 @@ static struct kvm_vcpu *vcpu;
 
 static struct es_snapshot before, after;
 static bool apic_enabled;
-static volatile uint64_t nr_irqs;
+static u64 nr_irqs;
 
 static void guest_irq_handler(struct ex_regs *regs)
 {
-	nr_irqs++;
+	WRITE_ONCE(nr_irqs, nr_irqs + 1);
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
 /* Interrupts are off, thus all are one, which is taken by the next case. */
-static void guest_icr(uint64_t n)
+static void guest_icr(u64 n)
 {
-	uint64_t self = x2apic_read_reg(APIC_ID);
+	u64 self = x2apic_read_reg(APIC_ID);
 
 	while (n--)
 		x2apic_write_reg(APIC_ICR, self << 32 | APIC_DEST_PHYSICAL |
 				 APIC_DM_FIXED | VECTOR);
 }
 
-static void guest_far_deadline(uint64_t n)
+static void guest_far_deadline(u64 n)
 {
 	while (n--)
 		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + (1ull << 40));
@@ -44,21 +44,21 @@ static void guest_far_deadline(uint64_t n)
 }
 
 /* Spin in the guest until each timer has fired. */
-static void guest_near_deadline(uint64_t n)
+static void guest_near_deadline(u64 n)
 {
-	uint64_t seen;
+	u64 seen;
 
 	while (n--) {
 		seen = nr_irqs;
 		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_CYCLES);
 		asm volatile("sti" : : : "memory");
-		while (nr_irqs == seen)
+		while (READ_ONCE(nr_irqs) == seen)
 			;
 		asm volatile("cli" : : : "memory");
 	}
 }
 
-static void guest_measure(void (*act)(uint64_t n), uint64_t n)
+static void guest_measure(void (*act)(u64 n), u64 n)
 {
 	if (!apic_enabled) {
 		x2apic_enable();
@@ -75,7 +75,7 @@ static void guest_measure(void (*act)(uint64_t n), uint64_t n)
 
 /* Host code. */
 
-static void measure(void (*act)(uint64_t n), uint64_t n)
+static void measure(void (*act)(u64 n), u64 n)
 {
 	/* The first touch of code and data costs exits of its own. */
 	es_run(vcpu, guest_measure, (uintptr_t)act, 1);
@@ -106,7 +106,7 @@ static void test_far_deadline(void)
 
 static void test_preemption_timer(void)
 {
-	uint64_t growth;
+	u64 growth;
 	int i;
 
 	if (es_amd)

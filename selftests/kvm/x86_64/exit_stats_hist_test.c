@@ -14,10 +14,10 @@ static struct kvm_vcpu *vcpus[2];
 
 static struct hist {
 	struct es_sample before, after;		/* REASON */
-	uint64_t bucket[EXIT_STATS_BUCKETS];
+	u64 bucket[EXIT_STATS_BUCKETS];
 } hists[ES_MAX_REASONS];
 
-static void read_hist(struct hist *h, uint16_t reason)
+static void read_hist(struct hist *h, u16 reason)
 {
 	struct es_regs r;
 	int i;
@@ -42,7 +42,7 @@ static void guest_read_all(void)
 	ES_GUEST_DONE();
 }
 
-static void guest_mix(uint64_t n)
+static void guest_mix(u64 n)
 {
 	while (n--) {
 		es_hypercall();
@@ -55,12 +55,12 @@ static void guest_mix(uint64_t n)
 
 /* Host code. */
 
-static uint64_t bucket_min(int i)
+static u64 bucket_min(int i)
 {
 	return i ? 1ull << (i - 1) : 0;
 }
 
-static uint64_t bucket_max(int i)
+static u64 bucket_max(int i)
 {
 	return (1ull << i) - 1;
 }
@@ -71,9 +71,9 @@ static void read_all(void)
 	memcpy(hists, es_guest(vm, hists), sizeof(hists));
 }
 
-static uint64_t sum_of(const struct hist *h)
+static u64 sum_of(const struct hist *h)
 {
-	uint64_t sum = 0;
+	u64 sum = 0;
 	int i;
 
 	for (i = 0; i < EXIT_STATS_BUCKETS; i++)
@@ -89,7 +89,7 @@ static uint64_t sum_of(const struct hist *h)
 static void test_sum(void)
 {
 	const struct es_isa *isa = es_isa();
-	uint64_t sum, low, high;
+	u64 sum, low, high;
 	struct hist *h;
 	int i;
 
@@ -117,7 +117,7 @@ static void test_sum(void)
 static void test_cycles(void)
 {
 	const struct es_isa *isa = es_isa();
-	uint64_t low, high;
+	u64 low, high;
 	struct hist *h;
 	int i, j;
 
@@ -144,9 +144,9 @@ static void test_cycles(void)
 /* HIST is of the whole VM, whoever asks. */
 static void test_vm(void)
 {
-	uint16_t code = es_code(ES_HYPERCALL);
+	u16 code = es_code(ES_HYPERCALL);
 	int i = es_find_reason(code);
-	uint64_t sum;
+	u64 sum;
 
 	read_all();
 	sum = sum_of(&hists[i]);

@@ -12,7 +12,7 @@
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
-static uint32_t nr_vcpus = 1;
+static u32 nr_vcpus = 1;
 
 /* Guest code. */
 
@@ -21,10 +21,10 @@ static struct {
 	struct es_sample before, after;
 	struct es_regs answer;
 } views[NR_VIEWS];
-static volatile bool stop;
-static uint32_t least_vcpus, most_vcpus, vcpus_after_stop;
+static bool stop;
+static u32 least_vcpus, most_vcpus, vcpus_after_stop;
 
-static void guest_info(uint16_t reason)
+static void guest_info(u16 reason)
 {
 	info[0] = es_read(ES_INFO, 0, reason);
 	info[1] = es_read(ES_INFO, 1, reason);
@@ -52,10 +52,10 @@ static void guest_all_views(void)
 
 static void guest_poll_vcpus(void)
 {
-	uint32_t nr;
+	u32 nr;
 
 	least_vcpus = UINT32_MAX;
-	while (!stop) {
+	while (!READ_ONCE(stop)) {
 		nr = es_read(ES_INFO, 1, 0).ebx;
 		least_vcpus = min(least_vcpus, nr);
 		most_vcpus = max(most_vcpus, nr);
@@ -67,7 +67,7 @@ static void guest_poll_vcpus(void)
 
 /* Host code. */
 
-static void read_info(struct kvm_vcpu *reader, uint16_t reason)
+static void read_info(struct kvm_vcpu *reader, u16 reason)
 {
 	es_run(reader, guest_info, reason, 0);
 	memcpy(info, es_guest(vm, info), sizeof(info));
@@ -78,18 +78,18 @@ static void test_version(void)
 	ES_EXPECT(es_has_signature(es_info[0]),
 		  "Expected 'KVMExitStats' in EBX:ECX:EDX, got EAX:EBX:ECX:EDX = " ES_FMT,
 		  ES_ARGS(es_info[0]));
-	ES_EXPECT((uint16_t)es_info[0].eax == EXIT_STATS_VERSION,
+	ES_EXPECT((u16)es_info[0].eax == EXIT_STATS_VERSION,
 		  "Expected ABI version %u, got %u", EXIT_STATS_VERSION,
-		  (uint16_t)es_info[0].eax);
+		  (u16)es_info[0].eax);
 }
 
 /* Bit 16+n of EAX is set if view n exists. */
 static void test_view_bits(void)
 {
-	const uint16_t always = BIT(ES_TOTAL) | BIT(ES_INFO) | BIT(ES_REASON) | BIT(ES_NEXT);
+	const u16 always = BIT(ES_TOTAL) | BIT(ES_INFO) | BIT(ES_REASON) | BIT(ES_NEXT);
 	/* FIXME: Move to @always once KVM has them. */
-	const uint16_t optional = BIT(ES_AWAY) | BIT(ES_HIST);
-	uint16_t bits = es_info[0].eax >> 16;
+	const u16 optional = BIT(ES_AWAY) | BIT(ES_HIST);
+	u16 bits = es_info[0].eax >> 16;
 
 	ES_EXPECT((bits & ~optional) == always,
 		  "Expected views %#x, and maybe %#x, got %#x", always, optional, bits);
@@ -155,7 +155,7 @@ static void test_add_vcpu_meanwhile(void)
 	es_wait_synced();
 	es_add_vcpu(vm, nr_vcpus);
 	nr_vcpus++;
-	*es_guest(vm, stop) = true;
+	WRITE_ONCE(*es_guest(vm, stop), true);
 	es_join(&job);
 
 	least_vcpus = *es_guest(vm, least_vcpus);

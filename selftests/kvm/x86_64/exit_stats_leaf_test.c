@@ -22,19 +22,19 @@ static bool all_reasons;
 /* Guest code. */
 
 static struct probe {
-	uint32_t ecx;
+	u32 ecx;
 	struct es_sample before, after;		/* TOTAL, if asked for */
 	struct es_regs answer;
 } probes[MAX_PROBES];
 static struct es_snapshot first[ES_NR_SCOPES], last[ES_NR_SCOPES];
 
-static uint16_t walk[ES_NR_SCOPES][ES_MAX_REASONS];
+static u16 walk[ES_NR_SCOPES][ES_MAX_REASONS];
 static int walk_len[ES_NR_SCOPES];
 static struct es_regs walk_end[ES_NR_SCOPES];
 
-static uint64_t wide[4];
+static u64 wide[4];
 
-static void guest_hypercalls(uint64_t n)
+static void guest_hypercalls(u64 n)
 {
 	while (n--)
 		es_hypercall();
@@ -47,7 +47,7 @@ static void guest_snapshots(struct es_snapshot s[ES_NR_SCOPES])
 	es_take_snapshot(&s[ES_VCPU], ES_VCPU);
 }
 
-static void guest_probe(uint64_t nr, bool with_total)
+static void guest_probe(u64 nr, bool with_total)
 {
 	struct probe *p;
 
@@ -66,7 +66,7 @@ static void guest_probe(uint64_t nr, bool with_total)
 static void guest_walk(void)
 {
 	struct es_regs r;
-	uint32_t from;
+	u32 from;
 	int scope, i;
 
 	guest_snapshots(first);
@@ -86,7 +86,7 @@ static void guest_walk(void)
 
 static void guest_wide(void)
 {
-	uint64_t garbage = 0xdeadbeefull << 32;
+	u64 garbage = 0xdeadbeefull << 32;
 
 	wide[0] = garbage | EXIT_STATS_LEAF;
 	wide[1] = garbage;
@@ -108,7 +108,7 @@ enum answer {
 	ANSWER_NEXT,
 };
 
-static enum answer expected_answer(uint8_t view, uint8_t index, uint16_t reason)
+static enum answer expected_answer(u8 view, u8 index, u16 reason)
 {
 	bool defined = es_find_reason(reason) >= 0;
 
@@ -137,10 +137,10 @@ static enum answer expected_answer(uint8_t view, uint8_t index, uint16_t reason)
 }
 
 /* The smallest reason >= @from whose count is not 0, or the error. */
-static struct es_regs expected_next(const struct es_snapshot *s, uint16_t from)
+static struct es_regs expected_next(const struct es_snapshot *s, u16 from)
 {
 	const struct es_isa *isa = es_isa();
-	uint32_t next = UINT32_MAX;
+	u32 next = UINT32_MAX;
 	int i;
 
 	for (i = 0; i < isa->nr_reasons; i++)
@@ -156,10 +156,10 @@ static struct es_regs expected_next(const struct es_snapshot *s, uint16_t from)
 
 static void check_probe(const struct probe *p)
 {
-	uint8_t view = p->ecx >> 24, index = p->ecx >> 16;
-	uint16_t reason = p->ecx;
+	u8 view = p->ecx >> 24, index = p->ecx >> 16;
+	u16 reason = p->ecx;
 	struct es_regs answer = p->answer;
-	uint64_t a = es_pair_a(answer), b = es_pair_b(answer);
+	u64 a = es_pair_a(answer), b = es_pair_b(answer);
 	const struct es_snapshot *low, *high;
 	struct es_regs next[2];
 	int i;
@@ -245,36 +245,36 @@ static void flush_probes(void)
 	nr_probes = 0;
 }
 
-static void probe_ecx(uint32_t ecx)
+static void probe_ecx(u32 ecx)
 {
 	probes[nr_probes++] = (struct probe){ .ecx = ecx };
 	if (nr_probes == MAX_PROBES)
 		flush_probes();
 }
 
-static void probe(uint8_t view, uint8_t index, uint16_t reason)
+static void probe(u8 view, u8 index, u16 reason)
 {
 	probe_ecx(es_input(view, index, reason));
 }
 
-static bool is_worth_a_try(uint32_t reason)
+static bool is_worth_a_try(u32 reason)
 {
-	uint32_t near = reason + 1;
+	u32 near = reason + 1;
 
 	return all_reasons || reason < 0x500 || !(near & (near - 1)) ||
 	       !(reason & (reason - 1)) || !((reason - 1) & (reason - 2));
 }
 
-static void probe_reasons(uint8_t view, uint8_t index)
+static void probe_reasons(u8 view, u8 index)
 {
-	uint32_t reason;
+	u32 reason;
 
 	for (reason = 0; reason <= 0xffff; reason++)
 		if (is_worth_a_try(reason))
 			probe(view, index, reason);
 }
 
-static void test_reasons(uint8_t view, int nr_indices)
+static void test_reasons(u8 view, int nr_indices)
 {
 	int index;
 
@@ -309,7 +309,7 @@ static void test_hist(void)
 	test_reasons(ES_HIST, 1);
 }
 
-static const uint32_t sample_reasons[] = {
+static const u32 sample_reasons[] = {
 	0, 1, 5, 0xb, 0x400, 0x404, 0x4ff, 0xfffe, 0xffff,
 };
 
@@ -334,9 +334,9 @@ static void test_indices(void)
 	flush_probes();
 }
 
-static uint32_t random_u32(void)
+static u32 random_u32(void)
 {
-	static uint32_t x = 2463534242u;
+	static u32 x = 2463534242u;
 
 	x ^= x << 13;
 	x ^= x >> 17;
@@ -346,7 +346,7 @@ static uint32_t random_u32(void)
 
 static void test_random(void)
 {
-	uint32_t r;
+	u32 r;
 	int i;
 
 	want_total = true;
@@ -378,7 +378,7 @@ static void test_wide(void)
 
 static void check_walk(int scope)
 {
-	uint32_t from = 0;
+	u32 from = 0;
 	struct es_regs next[2];
 	int i;
 
@@ -400,7 +400,7 @@ static void check_walk(int scope)
 	ES_EXPECT(walk_len[scope] > 0, "Scope %d: expected some reasons, got none", scope);
 }
 
-static bool walk_has(int scope, uint16_t reason)
+static bool walk_has(int scope, u16 reason)
 {
 	int i;
 

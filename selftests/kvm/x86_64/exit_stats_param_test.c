@@ -25,11 +25,11 @@ static struct frozen {
 static struct es_sample resumed;
 static struct es_regs fresh_cpuid, fresh_next;
 
-static volatile bool stop;
-static uint64_t nr_decreases, nr_strange, nr_hidden;
+static bool stop;
+static u64 nr_decreases, nr_strange, nr_hidden;
 static struct es_regs strange;
 
-static void guest_calls(uint64_t n)
+static void guest_calls(u64 n)
 {
 	while (n--)
 		es_hypercall();
@@ -80,7 +80,7 @@ static void guest_poll_total(void)
 	struct es_sample last = {}, now;
 	int i;
 
-	while (!stop) {
+	while (!READ_ONCE(stop)) {
 		for (i = 0; i < NR_POLLS; i++) {
 			now = es_read_sample(ES_TOTAL, ES_VM, 0);
 			if (now.count < last.count || now.cycles < last.cycles)
@@ -98,7 +98,7 @@ static void guest_poll_info(void)
 	struct es_regs r, neighbour = es_cpuid(EXIT_STATS_NEIGHBOUR, es_input(ES_INFO, 0, 0));
 	int i;
 
-	while (!stop) {
+	while (!READ_ONCE(stop)) {
 		for (i = 0; i < NR_POLLS; i++) {
 			r = es_read(ES_INFO, 0, 0);
 			if (es_same(r, neighbour)) {
@@ -122,12 +122,12 @@ static void run_snapshot(struct es_snapshot *s)
 }
 
 /* Reads so far on vCPU 0. */
-static uint64_t nr_reads(void)
+static u64 nr_reads(void)
 {
 	return (*es_guest(vm, es_reads))[0];
 }
 
-static uint64_t count_of(const struct es_snapshot *s, enum es_op op)
+static u64 count_of(const struct es_snapshot *s, enum es_op op)
 {
 	return s->reason[es_find_reason(es_code(op))].count;
 }
@@ -161,7 +161,7 @@ static void test_params(void)
  */
 static void test_account(void)
 {
-	uint64_t expected, counted;
+	u64 expected, counted;
 
 	run_snapshot(&before);
 	expected = count_of(&before, ES_CPUID) + nr_reads() - before.reads;
@@ -235,7 +235,7 @@ static void test_vcpu_while_off(void)
 /* What is shown and what is logged does not change what is counted. */
 static void test_no_say(const char *path)
 {
-	uint64_t expected, calls;
+	u64 expected, calls;
 
 	run_snapshot(&before);
 	es_set_param(path, "N");
@@ -274,7 +274,7 @@ static void flip(const char *path, void *guest)
 		es_wait_synced();
 		es_set_param(path, i & 1 ? "Y" : "N");
 	}
-	*es_guest(vm, stop) = true;
+	WRITE_ONCE(*es_guest(vm, stop), true);
 	es_join(&job);
 }
 

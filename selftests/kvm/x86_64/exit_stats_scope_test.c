@@ -36,7 +36,7 @@ static void guest_step(enum mix mix)
 	}
 }
 
-static void guest_mix(enum mix mix, uint8_t scope)
+static void guest_mix(enum mix mix, u8 scope)
 {
 	int i;
 
@@ -47,7 +47,7 @@ static void guest_mix(enum mix mix, uint8_t scope)
 	ES_GUEST_DONE();
 }
 
-static void guest_snapshot(uint8_t scope)
+static void guest_snapshot(u8 scope)
 {
 	es_take_snapshot(&both[scope], scope);
 	ES_GUEST_DONE();
@@ -83,7 +83,7 @@ static void check_mix(struct kvm_vm *of, enum mix mix)
 			false);
 }
 
-static uint64_t count_of(const struct es_snapshot *s, enum es_op op)
+static u64 count_of(const struct es_snapshot *s, enum es_op op)
 {
 	return s->reason[es_find_reason(es_code(op))].count;
 }
@@ -92,7 +92,7 @@ static uint64_t count_of(const struct es_snapshot *s, enum es_op op)
  * Run both mixes at once, and see in @scope what each did.  The first run, one
  * after the other, takes the exits for first touches of code and data.
  */
-static void run_mixes(struct kvm_vcpu *reader, struct kvm_vcpu *caller, uint8_t scope)
+static void run_mixes(struct kvm_vcpu *reader, struct kvm_vcpu *caller, u8 scope)
 {
 	struct es_job read = { reader, guest_mix, MIX_READER, scope };
 	struct es_job call = { caller, guest_mix, MIX_CALLER, scope };
@@ -132,7 +132,7 @@ static void test_sum(void)
 	const struct es_isa *isa = es_isa();
 	struct es_sample whole, mine, foreign;
 	struct es_snapshot vcpu1;
-	uint32_t code;
+	u32 code;
 	int i;
 
 	es_run(vcpus[1], guest_snapshot, ES_VCPU, 0);
@@ -178,7 +178,7 @@ static void test_sum(void)
 /* Two vCPUs at once can take at most twice what passed. */
 static void test_cycles(void)
 {
-	uint64_t start = rdtsc(), elapsed, growth;
+	u64 start = rdtsc(), elapsed, growth;
 	struct es_snapshot first;
 
 	es_run(vcpus[0], guest_snapshot, ES_VM, 0);
@@ -220,7 +220,7 @@ static void test_two_vms(void)
 /* The end of one VM changes nothing in another. */
 static void test_freed_vm(void)
 {
-	uint64_t calls, now;
+	u64 calls, now;
 
 	es_run(vcpus[0], guest_snapshot, ES_VM, 0);
 	calls = count_of(es_guest(vm, both[ES_VM]), ES_HYPERCALL);

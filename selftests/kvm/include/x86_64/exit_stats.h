@@ -19,14 +19,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <asm/kvm.h>
-#include <asm/svm.h>
-#include <asm/vmx.h>
-
 #include "test_util.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "exit_stats_compat.h"
+
+#include <asm/svm.h>
+#include <asm/vmx.h>
+#include <linux/kvm_para.h>
 
 /* The leaf. */
 
@@ -55,7 +55,7 @@ enum es_scope {
 };
 
 struct es_regs {
-	uint32_t eax, ebx, ecx, edx;
+	u32 eax, ebx, ecx, edx;
 };
 
 static const struct es_regs es_zeros;
@@ -63,23 +63,23 @@ static const struct es_regs es_error = { .edx = 0xffffffff };
 
 /* A count and its cycles, i.e. pair A and pair B. */
 struct es_sample {
-	uint64_t count;
-	uint64_t cycles;
+	u64 count;
+	u64 cycles;
 };
 
-static inline uint64_t es_pair_a(struct es_regs r)
+static inline u64 es_pair_a(struct es_regs r)
 {
-	return (uint64_t)r.edx << 32 | r.eax;
+	return (u64)r.edx << 32 | r.eax;
 }
 
-static inline uint64_t es_pair_b(struct es_regs r)
+static inline u64 es_pair_b(struct es_regs r)
 {
-	return (uint64_t)r.ebx << 32 | r.ecx;
+	return (u64)r.ebx << 32 | r.ecx;
 }
 
-static inline uint32_t es_input(uint8_t view, uint8_t index, uint16_t reason)
+static inline u32 es_input(u8 view, u8 index, u16 reason)
 {
-	return (uint32_t)view << 24 | (uint32_t)index << 16 | reason;
+	return (u32)view << 24 | (u32)index << 16 | reason;
 }
 
 static inline bool es_same(struct es_regs a, struct es_regs b)
@@ -111,20 +111,20 @@ enum es_op {
 
 struct es_codes {
 	int nr;
-	uint32_t code[ES_MAX_CODES];
+	u32 code[ES_MAX_CODES];
 };
 
 struct es_reason {
-	uint32_t code;
+	u32 code;
 	const char *name;
 };
 
 struct es_isa {
-	uint32_t id;
+	u32 id;
 	const char *name;
 	const struct es_reason *reasons;
 	int nr_reasons;
-	uint16_t op[ES_NR_OPS];
+	u16 op[ES_NR_OPS];
 	/* Exits that the host brings about, at any time. */
 	struct es_codes async;
 	/* Exits that sending and taking an interrupt may cost. */
@@ -192,17 +192,20 @@ static const struct es_isa es_svm = {
 /* Set by the host, and copied to every guest. */
 static bool es_amd;
 
+/* A guest in a thread of its own came to ES_GUEST_SYNC(). */
+static sem_t es_synced;
+
 static inline const struct es_isa *es_isa(void)
 {
 	return es_amd ? &es_svm : &es_vmx;
 }
 
-static inline uint16_t es_code(enum es_op op)
+static inline u16 es_code(enum es_op op)
 {
 	return es_isa()->op[op];
 }
 
-static inline bool es_has_code(const struct es_codes *codes, uint32_t code)
+static inline bool es_has_code(const struct es_codes *codes, u32 code)
 {
 	int i;
 
@@ -213,7 +216,7 @@ static inline bool es_has_code(const struct es_codes *codes, uint32_t code)
 }
 
 /* Index of @code in the table of reasons, or -1 if the ISA does not define it. */
-static inline int es_find_reason(uint32_t code)
+static inline int es_find_reason(u32 code)
 {
 	const struct es_isa *isa = es_isa();
 	int i;
@@ -224,7 +227,7 @@ static inline int es_find_reason(uint32_t code)
 	return -1;
 }
 
-static inline const char *es_name(uint32_t code)
+static inline const char *es_name(u32 code)
 {
 	int i = es_find_reason(code);
 
@@ -236,25 +239,25 @@ static inline const char *es_name(uint32_t code)
 #define ES_MAX_VCPUS	8
 #define ES_STACK_SIZE	(2 * 4096)
 
-static uint8_t es_stacks[ES_MAX_VCPUS][ES_STACK_SIZE] __aligned(4096);
+static u8 es_stacks[ES_MAX_VCPUS][ES_STACK_SIZE] __aligned(4096);
 
 /* Leaf reads through es_read() by each vCPU; each is one CPUID exit. */
-static uint64_t es_reads[ES_MAX_VCPUS];
+static u64 es_reads[ES_MAX_VCPUS];
 
 /* At a function's entry RSP is 8 below a multiple of 16. */
-static inline uint64_t es_stack_top(int vcpu_id)
+static inline u64 es_stack_top(int vcpu_id)
 {
 	return (uintptr_t)&es_stacks[vcpu_id + 1] - 8;
 }
 
-static inline uint64_t *es_my_reads(void)
+static inline u64 *es_my_reads(void)
 {
 	uintptr_t offset = (uintptr_t)__builtin_frame_address(0) - (uintptr_t)es_stacks;
 
 	return &es_reads[offset / ES_STACK_SIZE];
 }
 
-static inline struct es_regs es_cpuid(uint32_t leaf, uint32_t ecx)
+static inline struct es_regs es_cpuid(u32 leaf, u32 ecx)
 {
 	struct es_regs r;
 
@@ -265,14 +268,14 @@ static inline struct es_regs es_cpuid(uint32_t leaf, uint32_t ecx)
 	return r;
 }
 
-static inline struct es_regs es_read(uint8_t view, uint8_t index, uint16_t reason)
+static inline struct es_regs es_read(u8 view, u8 index, u16 reason)
 {
 	++*es_my_reads();
 	return es_cpuid(EXIT_STATS_LEAF, es_input(view, index, reason));
 }
 
-static inline struct es_sample es_read_sample(uint8_t view, uint8_t index,
-					      uint16_t reason)
+static inline struct es_sample es_read_sample(u8 view, u8 index,
+					      u16 reason)
 {
 	struct es_regs r = es_read(view, index, reason);
 
@@ -281,7 +284,7 @@ static inline struct es_sample es_read_sample(uint8_t view, uint8_t index,
 
 static inline void es_hypercall(void)
 {
-	uint64_t nr = KVM_HC_VAPIC_POLL_IRQ;
+	u64 nr = KVM_HC_VAPIC_POLL_IRQ;
 
 	if (es_amd)
 		asm volatile("vmmcall" : "+a"(nr) : : "memory");
@@ -289,15 +292,15 @@ static inline void es_hypercall(void)
 		asm volatile("vmcall" : "+a"(nr) : : "memory");
 }
 
-static inline uint8_t es_inb(uint16_t port)
+static inline u8 es_inb(u16 port)
 {
-	uint8_t val;
+	u8 val;
 
 	asm volatile("inb %%dx, %%al" : "=a"(val) : "d"(port) : "memory");
 	return val;
 }
 
-static inline void es_outb(uint16_t port, uint8_t val)
+static inline void es_outb(u16 port, u8 val)
 {
 	asm volatile("outb %%al, %%dx" : : "a"(val), "d"(port) : "memory");
 }
@@ -325,24 +328,24 @@ static inline void es_outb(uint16_t port, uint8_t val)
  * TOTAL, again and again until those differ by nothing but the reads.
  */
 struct es_snapshot {
-	uint64_t reads;			/* *es_my_reads() at that moment */
+	u64 reads;			/* *es_my_reads() at that moment */
 	struct es_sample total;
 	struct es_sample total_after;
 	struct es_sample reason[ES_MAX_REASONS];
 	bool quiet;
 };
 
-static inline bool es_is_volatile(uint32_t code)
+static inline bool es_is_volatile(u32 code)
 {
 	return code == es_code(ES_CPUID) || code == es_code(ES_PAGE) ||
 	       es_has_code(&es_isa()->async, code);
 }
 
-static inline void es_snapshot_reasons(struct es_snapshot *s, uint8_t scope,
+static inline void es_snapshot_reasons(struct es_snapshot *s, u8 scope,
 				       bool want_volatile)
 {
 	const struct es_isa *isa = es_isa();
-	uint32_t code;
+	u32 code;
 	int i;
 
 	for (i = 0; i < isa->nr_reasons; i++) {
@@ -357,7 +360,7 @@ static inline void es_snapshot_reasons(struct es_snapshot *s, uint8_t scope,
 	}
 }
 
-static inline void es_take_snapshot(struct es_snapshot *s, uint8_t scope)
+static inline void es_take_snapshot(struct es_snapshot *s, u8 scope)
 {
 	int tries = 100;
 
@@ -563,6 +566,7 @@ static inline void es_start(void)
 	int i;
 
 	es_amd = es_this_cpu_is_amd();
+	sem_init(&es_synced, 0, 0);
 
 	ksft_print_header();
 
@@ -582,20 +586,20 @@ static inline void es_start(void)
 static struct es_regs es_info[2];
 
 /* What guests start with: interrupts are off. */
-static uint64_t es_rflags = X86_EFLAGS_FIXED;
+static u64 es_rflags = X86_EFLAGS_FIXED;
 
 /*
  * Run @guest(@arg0, @arg1) on @vcpu until ES_GUEST_DONE(), with a fresh stack,
  * whatever ran there before.  Call @hook, if any, for every ES_GUEST_SYNC().
  * Return how often userspace was asked for I/O besides.
  */
-static inline uint64_t es_run_hook(struct kvm_vcpu *vcpu, void *guest,
-				   uint64_t arg0, uint64_t arg1,
+static inline u64 es_run_hook(struct kvm_vcpu *vcpu, void *guest,
+				   u64 arg0, u64 arg1,
 				   void (*hook)(struct kvm_vcpu *vcpu))
 {
 	struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs = {};
-	uint64_t nr_io = 0;
+	u64 nr_io = 0;
 	struct ucall uc;
 
 	TEST_ASSERT(vcpu->id < ES_MAX_VCPUS, "vCPU %u has no stack", vcpu->id);
@@ -633,8 +637,8 @@ static inline uint64_t es_run_hook(struct kvm_vcpu *vcpu, void *guest,
 	}
 }
 
-static inline uint64_t es_run(struct kvm_vcpu *vcpu, void *guest,
-			      uint64_t arg0, uint64_t arg1)
+static inline u64 es_run(struct kvm_vcpu *vcpu, void *guest,
+			      u64 arg0, u64 arg1)
 {
 	return es_run_hook(vcpu, guest, arg0, arg1, NULL);
 }
@@ -643,13 +647,11 @@ static inline uint64_t es_run(struct kvm_vcpu *vcpu, void *guest,
 struct es_job {
 	struct kvm_vcpu *vcpu;
 	void *guest;
-	uint64_t arg0, arg1;
+	u64 arg0, arg1;
 	pthread_t thread;
 };
 
-static sem_t es_synced;
-
-/* Yield, lest one CPU runs the guest till its time slice is used up. */
+/* Yield, lest a lone CPU runs the guest till its time slice is used up. */
 static inline void es_tell_synced(struct kvm_vcpu *vcpu)
 {
 	sem_post(&es_synced);
@@ -713,7 +715,7 @@ static inline bool es_has_view(int view)
 	return view < 16 && es_info[0].eax & BIT(16 + view);
 }
 
-static inline struct kvm_vcpu *es_add_vcpu(struct kvm_vm *vm, uint32_t id)
+static inline struct kvm_vcpu *es_add_vcpu(struct kvm_vm *vm, u32 id)
 {
 	struct kvm_vcpu *vcpu = vm_vcpu_add(vm, id, es_guest_info);
 
@@ -775,8 +777,8 @@ static inline void es_check_sum(const struct es_snapshot *s)
 }
 
 struct es_growth {
-	uint32_t code;
-	uint64_t n;
+	u32 code;
+	u64 n;
 };
 
 /*
@@ -789,9 +791,9 @@ static inline void es_check_growth(const struct es_snapshot *before,
 				   const struct es_growth *expected, int nr, bool irq)
 {
 	const struct es_isa *isa = es_isa();
-	uint64_t growth, n, all = 0;
+	u64 growth, n, all = 0;
 	bool named, slack;
-	uint32_t code;
+	u32 code;
 	int i, j;
 
 	es_check_sum(before);
@@ -815,7 +817,7 @@ static inline void es_check_growth(const struct es_snapshot *before,
 				   (irq && es_has_code(&isa->irq, code)));
 		growth = after->reason[i].count - before->reason[i].count;
 
-		ES_EXPECT(growth == n || (slack && (int64_t)growth > (int64_t)n),
+		ES_EXPECT(growth == n || (slack && (s64)growth > (s64)n),
 			  "Expected %s%lu more of %s (%#x), got %ld",
 			  slack ? "at least " : "", n, isa->reasons[i].name, code, growth);
 	}

@@ -6,8 +6,14 @@
 #ifndef SELFTEST_KVM_EXIT_STATS_COMPAT_H
 #define SELFTEST_KVM_EXIT_STATS_COMPAT_H
 
+#include "apic.h"
 #include "kvm_util.h"
 #include "processor.h"
+
+#ifndef APIC_LVTT
+#define APIC_LVTT			0x320
+#define APIC_LVT_TIMER_TSCDEADLINE	(2 << 17)
+#endif
 
 #ifdef GUEST_FAIL
 
