@@ -61,18 +61,26 @@ series_hash() { # K
     hash_of "$(source_version "$1")" "${patches[@]}"
 }
 
-# step TEXT LOG COMMAND...: runs COMMAND with its output in LOG, tells how long it takes, and shows the end of LOG when
-# COMMAND fails.
+# step TEXT LOG FAILURE COMMAND...: runs COMMAND, which may be a function, with its output in LOG and tells how long it
+# takes. When COMMAND fails, shows the end of LOG and ends the script with the message FAILURE. Call it on its own: bash
+# ignores errexit in all that is called, however deep, by a command whose status is looked at.
 step() {
-    local text=$1 log=$2 start=$SECONDS status=0 ticker=
-    shift 2
+    local text=$1 log=$2 failure=$3 start=$SECONDS status=0 ticker='' pid
+    shift 3
     mkdir -p "$(dirname "$log")"
     printf '%s ...' "$text" >&2
     if [[ -t 2 ]]; then
         while sleep 1; do printf '\r%s ... %d s' "$text" $((SECONDS - start)); done >&2 &
         ticker=$!
     fi
-    "$@" >"$log" 2>&1 </dev/null || status=$?
+    # In a process group of its own, so that an interrupt ends all of it.
+    set -m
+    (set -e; "$@") >"$log" 2>&1 </dev/null &
+    pid=$!
+    set +m
+    trap 'kill -- "-$pid" $ticker 2>/dev/null; exit 130' INT TERM
+    wait "$pid" || status=$?
+    trap - INT TERM
     if [[ $ticker ]]; then
         kill "$ticker" 2>/dev/null || true
         wait "$ticker" 2>/dev/null || true
@@ -83,7 +91,7 @@ step() {
         note "The end of $(relative "$log"):"
         tail -n 20 "$log" | sed 's/^/    /' >&2
         explain_failure "$log"
-        return "$status"
+        die "$failure"
     fi
     printf ' done in %d s\n' $((SECONDS - start)) >&2
 }

@@ -30,7 +30,7 @@ no_kvm() {
 }
 
 run_selftests() {
-    for program in /selftests/*; do
+    for program in /selftests/exit_stats_*; do
         name=${program##*/}
         progress "$name"
         timeout -k 5 120 "$program" >"/results/$name.tap" 2>&1

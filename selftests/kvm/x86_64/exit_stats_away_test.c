@@ -119,7 +119,7 @@ static void guest_all(void)
 /* Host code. */
 
 static u64 measure(void (*act)(u64 n), enum es_op op,
-			void (*hook)(struct kvm_vcpu *vcpu))
+		   void (*hook)(struct kvm_vcpu *vcpu))
 {
 	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, op, hook);
 

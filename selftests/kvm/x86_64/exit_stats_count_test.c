@@ -178,7 +178,8 @@ static const struct count_case {
 	{ "OUT, answered by KVM",	ES_IO,		guest_out_kernel },
 	{ "IN, answered by userspace",	ES_IO,		guest_in_user, .io = 1 },
 	{ "OUT, answered by userspace",	ES_IO,		guest_out_user, .io = 1 },
-	{ "HLT, interrupt pending",	ES_HLT,		guest_hlt, .irq = true, .need = need_x2apic },
+	{ "HLT, interrupt pending",	ES_HLT,		guest_hlt, .irq = true,
+					.need = need_x2apic },
 	{ "hypercall",			ES_HYPERCALL,	guest_hypercall },
 	{ "RDMSR",			ES_RDMSR,	guest_rdmsr },
 	{ "WRMSR",			ES_WRMSR,	guest_wrmsr },
@@ -196,7 +197,7 @@ static void check_growth(u32 code, u64 n, bool irq)
 }
 
 static u64 measure(void (*act)(u64 n), u64 n,
-			void (*hook)(struct kvm_vcpu *vcpu))
+		   void (*hook)(struct kvm_vcpu *vcpu))
 {
 	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, n, hook);
 

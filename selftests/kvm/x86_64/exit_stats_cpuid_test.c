@@ -404,7 +404,8 @@ static void test_emulator(void)
 		  emulated.info[1].ecx == es_info[1].ecx && emulated.info[1].edx == es_info[1].edx,
 		  "Expected INFO 1 %08x:%08x:%08x:%08x, got " ES_FMT, es_info[1].eax, nr_vcpus,
 		  es_info[1].ecx, es_info[1].edx, ES_ARGS(emulated.info[1]));
-	ES_EXPECT(es_same(emulated.undefined, es_error), "Expected the error " ES_FMT ", got " ES_FMT,
+	ES_EXPECT(es_same(emulated.undefined, es_error),
+		  "Expected the error " ES_FMT ", got " ES_FMT,
 		  ES_ARGS(es_error), ES_ARGS(emulated.undefined));
 
 	/* The exit is that of the prefix, an invalid opcode, and no CPUID. */

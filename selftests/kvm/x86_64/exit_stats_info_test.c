@@ -213,7 +213,8 @@ static void test_views(void)
 			  "Expected TOTAL, %lu < exits < %lu, from view %#x, got " ES_FMT,
 			  views[view].before.count, views[view].after.count, view,
 			  ES_ARGS(views[view].answer));
-		ES_EXPECT(views[view].before.cycles < a.cycles && a.cycles < views[view].after.cycles,
+		ES_EXPECT(views[view].before.cycles < a.cycles &&
+			  a.cycles < views[view].after.cycles,
 			  "Expected TOTAL, %lu < cycles < %lu, from view %#x, got " ES_FMT,
 			  views[view].before.cycles, views[view].after.cycles, view,
 			  ES_ARGS(views[view].answer));

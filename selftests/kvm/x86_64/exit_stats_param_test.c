@@ -214,8 +214,8 @@ static void test_vcpu_while_off(void)
 	es_run(added, guest_fresh, 0, 0);
 	fresh_cpuid = *es_guest(vm, fresh_cpuid);
 	fresh_next = *es_guest(vm, fresh_next);
-	ES_EXPECT(es_same(fresh_cpuid, es_zeros), "Off: expected CPUID exits of four zeros, got " ES_FMT,
-		  ES_ARGS(fresh_cpuid));
+	ES_EXPECT(es_same(fresh_cpuid, es_zeros),
+		  "Off: expected CPUID exits of four zeros, got " ES_FMT, ES_ARGS(fresh_cpuid));
 	/* With nothing left, NEXT is the error. */
 	ES_EXPECT(es_same(fresh_next, es_error), "Off: expected NEXT " ES_FMT ", got " ES_FMT,
 		  ES_ARGS(es_error), ES_ARGS(fresh_next));

@@ -593,9 +593,8 @@ static u64 es_rflags = X86_EFLAGS_FIXED;
  * whatever ran there before.  Call @hook, if any, for every ES_GUEST_SYNC().
  * Return how often userspace was asked for I/O besides.
  */
-static inline u64 es_run_hook(struct kvm_vcpu *vcpu, void *guest,
-				   u64 arg0, u64 arg1,
-				   void (*hook)(struct kvm_vcpu *vcpu))
+static inline u64 es_run_hook(struct kvm_vcpu *vcpu, void *guest, u64 arg0, u64 arg1,
+			      void (*hook)(struct kvm_vcpu *vcpu))
 {
 	struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs = {};
@@ -637,8 +636,7 @@ static inline u64 es_run_hook(struct kvm_vcpu *vcpu, void *guest,
 	}
 }
 
-static inline u64 es_run(struct kvm_vcpu *vcpu, void *guest,
-			      u64 arg0, u64 arg1)
+static inline u64 es_run(struct kvm_vcpu *vcpu, void *guest, u64 arg0, u64 arg1)
 {
 	return es_run_hook(vcpu, guest, arg0, arg1, NULL);
 }
