@@ -117,15 +117,16 @@ require_space() {
         die "needs $1 GiB free in $(relative "$build"), there are $((have / 1024 / 1024)) GiB; free some space and run it again"
 }
 
-# Stamps: a target is current when the hash of what it is made from is the one recorded when it was made.
+# Stamps: a target is current when the hash of what it is made from, files, folders or plain words, is the one recorded
+# when it was made. Where the repo lies does not matter.
 hash_of() {
     local path
     {
         for path in "$@"; do
             if [[ -d $path ]]; then
-                find "$path" -type f -print0 | sort -z | xargs -0 -r sha256sum
+                (cd "$path" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum)
             elif [[ -e $path ]]; then
-                sha256sum "$path"
+                sha256sum <"$path"
             else
                 printf '%s\n' "$path"
             fi

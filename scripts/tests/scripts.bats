@@ -132,6 +132,8 @@ clone_tree() {
     ln -s "$top/build/kernel" "$top/build/linux-$K" "$copy/build/"
     mkdir "$copy/build/probe"
     cp "$top/build/probe/exitstat" "$top/build/probe/built" "$copy/build/probe/"
+    # All that is left to do is packing.
+    "$top/scripts/build-image" "$K"
     run "$copy/scripts/build-image" "$K"
     [ "$status" -eq 1 ]
     says "The disk is full"

@@ -5,22 +5,19 @@
 # Boots the inner VM with QEMU/KVM. What it reports ends up in /results/inner. ARGUMENT goes to its kernel.
 boot_inner() { # CPUS SECONDS [ARGUMENT]
     mkdir -p /results/inner
-    timeout -k 5 "$2" qemu-system-x86_64 -enable-kvm -cpu host -smp "$1" -m 128 -nodefaults -no-user-config -nographic \
+    timeout -s KILL "$2" qemu-system-x86_64 -enable-kvm -cpu host -smp "$1" -m 128 -nodefaults -no-user-config -nographic \
         -no-reboot -kernel /inner/vmlinuz -initrd /inner/initrd \
         -append "console=ttyS0 quiet panic=-1 reboot=t $3" \
         -serial file:/results/inner-console.log \
         -chardev file,id=out,path=/tmp/inner.tar.gz -device isa-debugcon,iobase=0xe9,chardev=out
-    status=$?
-    if [ $status -ne 0 ]; then
-        echo "QEMU ended with status $status (124: killed after $2 s); the inner VM's last console lines:"
-        tail -n 20 /results/inner-console.log
-        return 1
-    fi
-    tar -C /results/inner -xzf /tmp/inner.tar.gz || {
-        echo "the inner VM sent no complete report; its last console lines:"
-        tail -n 20 /results/inner-console.log
-        return 1
-    }
+    case $? in
+        0) tar -C /results/inner -xzf /tmp/inner.tar.gz && return ;;
+        137) echo "QEMU was killed after $2 s" ;;
+        *) echo "QEMU failed" ;;
+    esac
+    echo "the inner VM sent no complete report; its last console lines:"
+    tail -n 20 /results/inner-console.log
+    return 1
 }
 
 no_kvm() {
