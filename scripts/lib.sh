@@ -103,7 +103,8 @@ relative() {
 
 # Says in one line what is behind the errors that users can do something about.
 explain_failure() {
-    if grep -q 'No space left on device' "$1"; then
+    # The log may have been what no longer fitted.
+    if (($(df --output=avail -k "$build" | tail -n 1) < 1024)) || grep -q 'No space left on device' "$1"; then
         note "The disk is full: $(df -h --output=avail,target "$build" | tail -n 1 | xargs) available."
     fi
 }

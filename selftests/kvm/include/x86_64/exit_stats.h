@@ -742,10 +742,6 @@ static inline struct kvm_vm *es_create_vm(int nr_vcpus, struct kvm_vcpu *vcpus[]
 	es_run(vcpus[0], es_guest_info, 0, 0);
 	memcpy(es_info, es_guest(vm, es_info), sizeof(es_info));
 
-	/* FIXME: Delete together with this comment once kvm_amd counts exits. */
-	if (es_amd && !es_has_signature(es_info[0]))
-		ksft_exit_skip("kvm_amd does not count exits yet: no signature in INFO\n");
-
 	if (!es_has_signature(es_info[0]))
 		ksft_exit_fail_msg("Expected 'KVMExitStats' in EBX:ECX:EDX, got EAX:EBX:ECX:EDX = "
 				   ES_FMT "\n", ES_ARGS(es_info[0]));
