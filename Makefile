@@ -21,7 +21,7 @@ demo: ## boot an inner VM under the patched KVM and show what exitstat says in i
 
 .PHONY: test
 test: ## run all tests
-	@scripts/run-tests -e $(ENGINE) -v $(VENDOR) $(K)
+	@scripts/run-tests -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
 
 .PHONY: check
 check: ## run the tests that need no virtual machine
