@@ -12,7 +12,7 @@ milestones() {
 }
 
 @test "exitstat succeeds in all its forms and says nothing on standard error" {
-    for name in txt json raw; do
+    for name in txt json raw cost vcpu; do
         [ "$(cat "$DEMO/inner/exitstat.$name.status")" = 0 ]
         [ ! -s "$DEMO/inner/exitstat.$name.err" ]
     done
@@ -33,6 +33,17 @@ milestones() {
     else
         json '[.reasons[].name] | contains(["cpuid", "npf", "io", "msr"])'
     fi
+}
+
+@test "exitstat --sort cost begins with the most expensive reason" {
+    # Columns: reason (which may be two words), exits, %, cycles, %, cycles per exit.
+    awk '/^TOTAL/ { exit } seen++ > 1 { gsub(",", "", $NF); if (last && $NF > last) bad = 1; last = $NF }
+         END { exit bad || seen < 6 }' "$DEMO/inner/exitstat.cost"
+}
+
+@test "exitstat --vcpu all reports the one vCPU there is, with no more than the whole VM had" {
+    grep -q 'vCPU' "$DEMO/inner/exitstat.vcpu"
+    [ "$(grep -c '^TOTAL' "$DEMO/inner/exitstat.vcpu")" = 1 ]
 }
 
 @test "dmesg has every milestone of the boot, each with more cycles than the one before" {
@@ -61,7 +72,7 @@ milestones() {
 }
 
 @test "an unpatched KVM: exitstat ends with status 3, one sentence and no output" {
-    for name in txt json raw; do
+    for name in txt json raw cost vcpu; do
         [ "$(cat "$UNPATCHED/inner/exitstat.$name.status")" = 3 ]
         [ "$(wc -l <"$UNPATCHED/inner/exitstat.$name.err")" = 1 ]
         [ ! -s "$UNPATCHED/inner/exitstat.$name" ]
