@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a VM-Exit costs, in executed instructions, which Bochs repeats to the digit. K is the kernel series.
+
+setup_file() {
+    "$BATS_TEST_DIRNAME/../run-vm" -e bochs -v intel "$K" cost
+}
+
+# instructions MODE WHAT: in hundredths.
+instructions() {
+    awk -v mode="$1" -v what="$2: " '
+        $0 == mode { found = 1 }
+        found && index($0, what) == 1 { sub(what, ""); print int($0 * 100 + 0.5); exit }
+    ' "$BATS_TEST_DIRNAME/../../build/results/bochs-intel-$K-cost/cost.txt"
+}
+
+# at_most LIMIT MORE LESS: the difference of two measurements, in instructions.
+at_most() {
+    echo "$(($2 - $3)) hundredths of an instruction more, the limit is ${1}00"
+    [ "$2" -gt 0 ] && [ "$3" -gt 0 ] && [ $(($2 - $3)) -le "${1}00" ]
+}
+
+@test "everything on: at most 40 instructions more for a VM-Exit than an unpatched KVM" {
+    at_most 40 "$(instructions on 'CPUID leaf 0')" "$(instructions unpatched 'CPUID leaf 0')"
+}
+
+@test "switched off: at most 3 instructions more" {
+    at_most 3 "$(instructions off 'CPUID leaf 0')" "$(instructions unpatched 'CPUID leaf 0')"
+}
+
+@test "a read of TOTAL: at most 500 instructions more than a CPUID of leaf 0" {
+    at_most 500 "$(instructions on 'CPUID leaf 0x4fffffff, TOTAL')" "$(instructions on 'CPUID leaf 0')"
+}
