@@ -3,14 +3,12 @@
  * AWAY: exits that went to userspace, and everything that the guest lost to an
  * exit.  Handling cycles are those less the time in userspace or blocked.
  */
-#include "apic.h"
 #include "exit_stats.h"
 
 #define N		20
 #define NR_ROUNDS	10
 #define SPIN_CYCLES	500000
 #define SLEEP_USEC	2000
-#define VECTOR		0x40
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
@@ -83,11 +81,6 @@ static void guest_sync(u64 n)
 	ES_GUEST_SYNC();
 }
 
-static void guest_irq_handler(struct ex_regs *regs)
-{
-	x2apic_write_reg(APIC_EOI, 0);
-}
-
 static void guest_block(u64 n)
 {
 	u64 start;
@@ -98,7 +91,7 @@ static void guest_block(u64 n)
 
 	ES_GUEST_SYNC();
 	start = rdtsc();
-	asm volatile("sti; hlt; cli" : : : "memory");
+	es_halt();
 	halted_cycles = rdtsc() - start;
 }
 
@@ -247,7 +240,7 @@ static void test_sleep(void)
  */
 static void test_block(void)
 {
-	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = VECTOR };
+	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = ES_VECTOR };
 	struct es_job job = { vcpu, guest_measure, (uintptr_t)guest_block, ES_HLT };
 	u64 blocked;
 	int round, good = 0;
@@ -312,7 +305,7 @@ int main(int argc, char *argv[])
 	if (!es_has_view(ES_AWAY))
 		ksft_exit_skip("INFO says there is no view AWAY\n");
 
-	vm_install_exception_handler(vm, VECTOR, guest_irq_handler);
+	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
 
 	ksft_set_plan(ARRAY_SIZE(cases));
 	es_run_cases(cases, ARRAY_SIZE(cases));

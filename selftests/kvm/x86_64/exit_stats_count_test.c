@@ -3,11 +3,9 @@
  * Exits are counted exactly: a guest that does a thing N times reads N more
  * exits of that reason, and no more of any other.
  */
-#include "apic.h"
 #include "exit_stats.h"
 
 #define N		100
-#define VECTOR		0x40
 /* x87 and SSE state. */
 #define XCR0		3
 
@@ -56,11 +54,6 @@ static void guest_out_user(u64 n)
 		es_outb(ES_USER_PORT, 0);
 }
 
-static void guest_irq_handler(struct ex_regs *regs)
-{
-	x2apic_write_reg(APIC_EOI, 0);
-}
-
 /* The interrupt is pending already, so the vCPU does not block. */
 static void guest_hlt(u64 n)
 {
@@ -70,8 +63,8 @@ static void guest_hlt(u64 n)
 
 	while (n--) {
 		x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT |
-				 APIC_DM_FIXED | VECTOR);
-		asm volatile("sti; hlt; cli" : : : "memory");
+				 APIC_DM_FIXED | ES_VECTOR);
+		es_halt();
 	}
 }
 
@@ -300,7 +293,7 @@ int main(int argc, char *argv[])
 	es_start();
 	vm = es_create_vm(1, &vcpu);
 
-	vm_install_exception_handler(vm, VECTOR, guest_irq_handler);
+	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
 	vm_install_exception_handler(vm, UD_VECTOR, guest_ud_handler);
 
 	/*

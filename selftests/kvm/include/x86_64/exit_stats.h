@@ -321,6 +321,37 @@ static inline void es_outb(u16 port, u8 val)
 #define ES_GUEST_SYNC()	es_outb(ES_SYNC_PORT, 0)
 
 /*
+ * Halt until an interrupt of ES_VECTOR, which may be pending; the vCPU is in
+ * x2APIC mode.  STI holds interrupts back up to and including HLT, but not under
+ * QEMU's TCG if a VM-Exit comes between the two: its VMRUN forgets the interrupt
+ * shadow.  The interrupt is then taken before HLT, which would wait for ever.
+ */
+#define ES_VECTOR	0x40
+
+void es_halt(void);
+extern const char es_halt_hlt[];
+
+asm(".pushsection .text\n"
+    "es_halt:	sti\n"
+    "es_halt_hlt:	hlt\n"
+    "	cli\n"
+    "	ret\n"
+    ".popsection\n");
+
+/* The handler of ES_VECTOR.  What came before HLT is sent again, and STI redone. */
+static inline void es_handle_irq(struct ex_regs *regs)
+{
+	x2apic_write_reg(APIC_EOI, 0);
+
+	if (regs->rip == (uintptr_t)es_halt_hlt) {
+		x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT |
+				 APIC_DM_FIXED | ES_VECTOR);
+		regs->rflags &= ~X86_EFLAGS_IF;
+		regs->rip = (uintptr_t)es_halt;
+	}
+}
+
+/*
  * All counts at one moment, namely that of the read of @total.
  *
  * Reading takes many exits, but known ones: each read is a CPUID exit.  Reasons

@@ -15,6 +15,10 @@
 #define APIC_LVT_TIMER_TSCDEADLINE	(2 << 17)
 #endif
 
+#ifndef X86_EFLAGS_IF
+#define X86_EFLAGS_IF			BIT(9)
+#endif
+
 #ifdef GUEST_FAIL
 
 /* The framework gives every VM a GDT, an IDT and a TSS. */
