@@ -61,6 +61,17 @@ series_hash() { # K
     hash_of "$(source_version "$1")" "${patches[@]}"
 }
 
+# Kernel make with what a rebuild elsewhere needs to come to the same result, and with ccache where there is one.
+kernel_make() { # TREE OUT ARGUMENT...
+    local make=(make -C "$1" O="$2" "-j$(nproc)" KBUILD_BUILD_USER=exitstat KBUILD_BUILD_HOST=localhost)
+    shift 2
+    if command -v ccache >/dev/null; then
+        export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+        make+=(CC="ccache gcc")
+    fi
+    "${make[@]}" "$@"
+}
+
 # step TEXT LOG FAILURE COMMAND...: runs COMMAND, which may be a function, with its output in LOG and tells how long it
 # takes. When COMMAND fails, shows the end of LOG and ends the script with the message FAILURE. Call it on its own: bash
 # ignores errexit in all that is called, however deep, by a command whose status is looked at.

@@ -130,8 +130,8 @@ clone_tree() {
     [ "$EUID" -eq 0 ] || skip "needs root to mount a small file system"
     mount -t tmpfs -o size=40m tmpfs "$copy/build"
     ln -s "$top/build/kernel" "$top/build/linux-$K" "$copy/build/"
-    mkdir "$copy/build/probe"
-    cp "$top/build/probe/exitstat" "$top/build/probe/built" "$copy/build/probe/"
+    mkdir -p "$copy/build/probe/$K"
+    cp "$top/build/probe/$K/exitstat" "$top/build/probe/$K/built" "$copy/build/probe/$K/"
     # All that is left to do is packing.
     "$top/scripts/build-image" "$K"
     run "$copy/scripts/build-image" "$K"
