@@ -5,6 +5,9 @@ K ?= 6.12
 ENGINE ?= auto
 VENDOR ?= intel
 
+# Tests are for all series and both vendors, unless one is named.
+given_k = $(if $(filter command environment,$(firstword $(origin K))),$(K))
+
 .PHONY: help
 help: ## show this
 	@echo 'make TARGET [K=$(K)] [ENGINE=$(ENGINE)] [VENDOR=$(VENDOR)]'
@@ -12,7 +15,7 @@ help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 	@echo
 	@echo '  K=       kernel series: $(patsubst patches/series-%,%,$(wildcard patches/series-*))'
-	@echo '  ENGINE=  what the outer VM runs in: auto, bochs (intel), tcg (amd)'
+	@echo '  ENGINE=  what the outer VM runs in: auto, kvm, bochs, tcg (amd)'
 	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX) or amd (SVM)'
 
 .PHONY: demo
@@ -21,11 +24,11 @@ demo: ## boot an inner VM under the patched KVM and show what exitstat says in i
 
 .PHONY: test
 test: ## run all tests
-	@scripts/run-tests -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
+	@scripts/run-tests -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(given_k)
 
 .PHONY: check
 check: ## run the tests that need no virtual machine
-	@scripts/run-tests --quick $(K)
+	@scripts/run-tests --quick $(given_k)
 
 .PHONY: shell
 shell: ## a shell in the outer VM

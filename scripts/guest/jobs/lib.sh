@@ -26,11 +26,21 @@ no_kvm() {
     return 1
 }
 
+# A KVM of scripts/build-baseline in place of the patched one.
+load_baseline() { # NAME
+    modprobe irqbypass
+    insmod "/baseline/$1/kvm.ko" && insmod "/baseline/$1/kvm-$vendor.ko" && [ -c /dev/kvm ]
+}
+
+unload_kvm() {
+    rmmod "kvm_$vendor" kvm
+}
+
 run_selftests() {
     for program in /selftests/exit_stats_*; do
         name=${program##*/}
         progress "$name"
-        timeout -k 5 120 "$program" >"/results/$name.tap" 2>&1
+        timeout -k 5 300 "$program" >"/results/$name.tap" 2>&1
         echo $? >"/results/$name.status"
     done
 }

@@ -24,9 +24,9 @@ static const struct {
 	enum es_op op;
 	u64 n;
 } known[] = {
-	{ ES_CPUID, 5 * NR_LOOPS },
+	{ ES_CPUID, 8 * NR_LOOPS },
 	{ ES_HYPERCALL, 4 * NR_LOOPS },
-	{ ES_IO, 3 * NR_LOOPS + NR_LOOPS / 10 },
+	{ ES_IO, 2 * NR_LOOPS + NR_LOOPS / 10 },
 	{ ES_UD, NR_LOOPS / 50 },
 };
 
@@ -53,7 +53,7 @@ static void guest_work(u64 id)
 	self = x2apic_read_reg(APIC_ID);
 
 	for (i = 0; i < NR_LOOPS; i++) {
-		for (j = 0; j < 5; j++)
+		for (j = 0; j < 8; j++)
 			es_cpuid(0, 0);
 		for (j = 0; j < 4; j++)
 			es_hypercall();
@@ -62,15 +62,15 @@ static void guest_work(u64 id)
 			wrmsr(MSR_MISC_FEATURES_ENABLES, 0);
 		}
 		es_inb(ES_KERNEL_PORT);
-		es_inb(ES_KERNEL_PORT);
 		es_outb(ES_KERNEL_PORT, 0xff);
 
 		/* These three may take KVM's fast path. */
-		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + (1ull << 40));
-		x2apic_write_reg(APIC_ICR, self << 32 | APIC_DEST_PHYSICAL |
-				 APIC_DM_FIXED | ES_VECTOR);
-		es_halt();
-
+		if (!(i % 5)) {
+			wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + (1ull << 40));
+			x2apic_write_reg(APIC_ICR, self << 32 | APIC_DEST_PHYSICAL |
+					 APIC_DM_FIXED | ES_VECTOR);
+			es_halt();
+		}
 		if (!(i % 10)) {
 			es_inb(ES_USER_PORT);
 			WRITE_ONCE(*(u8 *)page, 1);
