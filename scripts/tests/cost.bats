@@ -35,9 +35,12 @@ at_most() {
     at_most 500 "$(instructions on 'CPUID leaf 0x4fffffff, TOTAL')" "$(instructions on 'CPUID leaf 0')"
 }
 
-@test "two vCPUs that do nothing but exit: at least 0.97 of the exits per second of an unpatched KVM" {
-    run "$BATS_TEST_DIRNAME/../measure-throughput" "$K"
+# A pair's ratio varies by some 3% from boot to boot. That 11 of 12 pairs are below the limit has a probability of 0.3%
+# where the ratio is at the limit, and of 99.9% where it is 0.90.
+@test "two vCPUs that do nothing but exit: not below 0.97 of the exits per second of an unpatched KVM" {
+    run "$BATS_TEST_DIRNAME/../measure-throughput" "$K" 12
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
-    awk -v ratio="${lines[-1]}" 'BEGIN { exit !(ratio >= 0.97) }'
+    [ "$(grep -c '^pair' <<<"$output")" -ge 12 ]
+    [ "$(awk '/^pair/ && $3 < 0.97' <<<"$output" | wc -l)" -le 10 ]
 }

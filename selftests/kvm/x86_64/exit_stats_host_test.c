@@ -8,9 +8,8 @@
 #define N		50
 #define NR_VCPUS	2
 
-/* The array of the binary stats: the code itself, or 0x400.. from 0x100 on. */
-#define NR_ELEMENTS	0x110
-#define ELEMENT_OTHER	0xff
+/* The array of the binary stats: the code itself, or SVM's 0x400.. from 0xb0 on. */
+#define NR_ELEMENTS	193
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
@@ -150,7 +149,7 @@ static void read_binary_stats(struct kvm_vcpu *vcpu, struct binary_stats *s)
 
 static unsigned int element(u32 code)
 {
-	return code < 0xff ? code : code - 0x400 + 0x100;
+	return code < 0x400 ? code : code - 0x400 + 0xb0;
 }
 
 /* Codes without a name have elements of their own. */
