@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -39,16 +38,101 @@ std::uint64_t cost(const Count &count)
 	return count.cycles / count.exits + (rest >= count.exits - rest);
 }
 
-using Row = std::array<std::string, 6>;
+/// A cell and how it is set: the first column to the left, a share next to its number.
+struct Cell {
+	std::string text;
+	int gap = 2;
+};
+
+using Row = std::vector<Cell>;
+
+std::string aligned(const std::vector<Row> &rows)
+{
+	std::vector<std::size_t> width(rows.front().size());
+	for (const Row &r : rows)
+		for (std::size_t i = 0; i < r.size(); i++)
+			width[i] = std::max(width[i], r[i].text.size());
+
+	std::string s;
+	for (const Row &r : rows) {
+		s += fmt::format("{:{}}", r[0].text, width[0]);
+		for (std::size_t i = 1; i < r.size(); i++)
+			s += fmt::format("{:>{}}", r[i].text, width[i] + std::size_t(r[i].gap));
+		s += "\n";
+	}
+	return s;
+}
 
 Row row(std::string name, const Count &count, const Count &total)
 {
-	return {std::move(name),
-		grouped(count.exits),
-		percent(count.exits, total.exits),
-		grouped(count.cycles),
-		percent(count.cycles, total.cycles),
-		count.exits ? grouped(cost(count)) : "-"};
+	return {{std::move(name)},
+		{grouped(count.exits)},
+		{percent(count.exits, total.exits), 1},
+		{grouped(count.cycles)},
+		{percent(count.cycles, total.cycles), 1},
+		{count.exits ? grouped(cost(count)) : "-"}};
+}
+
+/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has none.
+std::string bound(const Histogram &histogram, unsigned percent)
+{
+	const auto bucket = percentile(histogram, percent);
+	if (!bucket)
+		return "-";
+	if (*bucket == 0)
+		return "0";
+	const bool last = *bucket + 1 == histogram.size();
+	const std::size_t power = last ? *bucket - 1 : *bucket;
+	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
+	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
+}
+
+/// Time away and histograms, as far as they were read.
+std::string details(const Report &report)
+{
+	const bool away = report.info.has(View::away);
+	const bool histograms = has_histograms(report.info, report.cpu ? Scope::vcpu : Scope::vm);
+	if (!away && !histograms)
+		return {};
+
+	ReasonCount total{};
+	total.histogram.resize(histograms ? report.info.buckets : 0);
+	for (const ReasonCount &reason : report.snapshot.reasons) {
+		total.user_exits += reason.user_exits;
+		total.away_cycles += reason.away_cycles;
+		for (std::size_t i = 0; i < reason.histogram.size(); i++)
+			total.histogram[i] += reason.histogram[i];
+	}
+
+	const auto line = [&](std::string name, const ReasonCount &reason) {
+		Row r{{std::move(name)}};
+		if (away) {
+			r.push_back({grouped(reason.user_exits)});
+			r.push_back({grouped(reason.away_cycles)});
+			r.push_back({percent(reason.away_cycles, total.away_cycles), 1});
+		}
+		if (histograms)
+			for (const unsigned p : {50U, 90U, 99U, 100U})
+				r.push_back({bound(reason.histogram, p)});
+		return r;
+	};
+	std::vector<Row> rows{{{"REASON"}}};
+	if (away)
+		rows[0].insert(rows[0].end(), {{"TO USER"}, {"AWAY CYCLES"}, {"%", 1}});
+	if (histograms)
+		rows[0].insert(rows[0].end(), {{"P50"}, {"P90"}, {"P99"}, {"MAX"}});
+	for (const ReasonCount &reason : report.snapshot.reasons)
+		rows.push_back(line(reason_name(report.info.isa, reason.code), reason));
+	rows.push_back(line("TOTAL", total));
+
+	std::string s = "\n" + aligned(rows);
+	if (away)
+		s += "TO USER: VM-Exits that went to userspace. AWAY: cycles from VM-Exit to "
+		     "VM-Entry,\nthose in userspace, blocked or scheduled out included.\n";
+	if (histograms)
+		s += "P50 to MAX: handling cycles of one VM-Exit, known by powers of two: "
+		     "<4K is from\n2,048 to 4,095.\n";
+	return s;
 }
 
 std::string heading(const Report &report)
@@ -120,8 +204,11 @@ std::string run_once(const Options &options, const Cpuid &cpuid, std::uint32_t t
 	Snapshot snapshot;
 	if (options.raw_ecx)
 		calls = {{*options.raw_ecx, cpuid(leaf, *options.raw_ecx)}};
-	else
-		snapshot = read(logged, cpu ? Scope::vcpu : Scope::vm);
+	else {
+		const Scope scope = cpu ? Scope::vcpu : Scope::vm;
+		snapshot = read(logged, scope);
+		read_details(logged, scope, info, snapshot);
+	}
 	if (pin)
 		pin->check();
 
@@ -165,23 +252,13 @@ void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
 std::string table(const Report &report)
 {
 	const auto &[total, reasons] = report.snapshot;
-	std::vector<Row> rows{{"REASON", "EXITS", "%", "CYCLES", "%", "CYCLES/EXIT"}};
+	std::vector<Row> rows{
+		{{"REASON"}, {"EXITS"}, {"%", 1}, {"CYCLES"}, {"%", 1}, {"CYCLES/EXIT"}}};
 	for (const ReasonCount &reason : reasons)
 		rows.push_back(row(reason_name(report.info.isa, reason.code), reason, total));
 	rows.push_back(row("TOTAL", total, total));
 
-	std::array<std::size_t, 6> width{};
-	for (const Row &r : rows)
-		for (std::size_t i = 0; i < r.size(); i++)
-			width[i] = std::max(width[i], r[i].size());
-
-	std::string s = heading(report);
-	for (const Row &r : rows) {
-		s += fmt::format("{:{}}", r[0], width[0]);
-		for (std::size_t i = 1; i < r.size(); i++) // a share is next to its number
-			s += fmt::format("{:>{}}", r[i], (i % 2 ? 2 : 1) + width[i]);
-		s += "\n";
-	}
+	std::string s = heading(report) + aligned(rows) + details(report);
 	if (report.emulated)
 		s += "Note: this VM runs in an emulator: cycles are ticks of its clock, not "
 		     "time.\n";

@@ -6,7 +6,9 @@
 #include "cpu.hpp"
 #include "leaf.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -35,6 +37,7 @@ struct Info {
 	Isa isa;
 	std::uint32_t vcpus;
 	std::uint32_t tsc_khz; ///< the host's; 0 if unknown
+	std::uint32_t buckets; ///< of a histogram
 
 	bool has(View view) const
 	{
@@ -50,8 +53,41 @@ struct Count {
 	bool operator==(const Count &) const = default;
 };
 
+/// VM-Exits by handling cycles: bucket 0 has those of 0 cycles, bucket i those from bucket_min(i)
+/// to bucket_max(i), the last one also all above.
+using Histogram = std::vector<std::uint64_t>;
+
+constexpr std::uint64_t bucket_min(std::size_t i)
+{
+	return i ? std::uint64_t(1) << (i - 1) : 0;
+}
+
+constexpr std::uint64_t bucket_max(std::size_t i)
+{
+	return (std::uint64_t(1) << i) - 1;
+}
+
+/// The bucket with the smallest value that is not below a share of \p percent (1..100) of all
+/// values; none if there are no values.
+inline std::optional<std::size_t> percentile(const Histogram &histogram, unsigned percent)
+{
+	// 128 bits, as a hypervisor may answer anything.
+	unsigned __int128 all = 0, seen = 0;
+	for (const std::uint64_t n : histogram)
+		all += n;
+	for (std::size_t i = 0; i < histogram.size(); i++) {
+		seen += histogram[i];
+		if (seen && seen * 100 >= all * percent)
+			return i;
+	}
+	return std::nullopt;
+}
+
 struct ReasonCount : Count {
 	std::uint16_t code;
+	std::uint64_t user_exits = 0;  ///< of the exits, those that went to userspace
+	std::uint64_t away_cycles = 0; ///< cycles, and those in userspace, blocked, scheduled out
+	Histogram histogram{};	       ///< empty if it was not read
 
 	bool operator==(const ReasonCount &) const = default;
 };
@@ -95,6 +131,7 @@ inline Info detect(const Cpuid &cpuid)
 	info.isa = Isa(vm.eax);
 	info.vcpus = vm.ebx;
 	info.tsc_khz = vm.ecx;
+	info.buckets = vm.edx;
 	if (info.isa != Isa::vmx && info.isa != Isa::svm)
 		throw Unavailable("the hypervisor counts the exits of an instruction set "
 				  "unknown to this program (" +
@@ -102,7 +139,14 @@ inline Info detect(const Cpuid &cpuid)
 	return info;
 }
 
-/// Read all counters of a scope: 2 + 2 x reasons CPUIDs. Throws BadAnswer.
+/// Whether there are histograms of a shape that this program knows.
+inline bool has_histograms(const Info &info, Scope scope)
+{
+	return scope == Scope::vm && info.has(View::hist) && info.buckets >= 2 &&
+	       info.buckets <= 64 && info.buckets % 2 == 0;
+}
+
+/// Read the counts and cycles of a scope: 2 + 2 x reasons CPUIDs. Throws BadAnswer.
 ///
 /// The counters move meanwhile, not least by the exits of the reading itself. Reasons come first
 /// and the total last: what is counted in between shows up in the total only, so that it is never
@@ -140,6 +184,40 @@ inline Snapshot read(const Cpuid &cpuid, Scope scope)
 	if (snapshot.total.exits < sum.exits || snapshot.total.cycles < sum.cycles)
 		throw BadAnswer("the total is below the sum of its reasons");
 	return snapshot;
+}
+
+/// Read what else there is about the reasons of \p snapshot: 1 CPUID a reason for the time away, and
+/// 16 for the histogram, which only the whole VM has. Throws BadAnswer.
+///
+/// Comes after the total, so that all of it holds at least the exits that were counted.
+inline void read_details(const Cpuid &cpuid, Scope scope, const Info &info, Snapshot &snapshot)
+{
+	const auto ask = [&](std::uint32_t ecx) {
+		const Regs r = cpuid(leaf, ecx);
+		if (r == error_answer)
+			throw BadAnswer("no details of a reason it has");
+		return r;
+	};
+
+	std::uint64_t away = 0;
+	for (ReasonCount &reason : snapshot.reasons) {
+		if (info.has(View::away)) {
+			const Regs r = ask(selector(View::away, scope, reason.code));
+			reason.user_exits = pair_a(r);
+			reason.away_cycles = pair_b(r);
+			if (reason.away_cycles < reason.cycles)
+				throw BadAnswer("time away is below the time of handling");
+			if (__builtin_add_overflow(away, reason.away_cycles, &away))
+				throw BadAnswer("the sum of its reasons does not fit 64 bits");
+		}
+		if (has_histograms(info, scope))
+			for (std::uint32_t n = 0; n < info.buckets / 2; n++) {
+				const Regs r =
+					ask(selector(View::hist, std::uint8_t(n), reason.code));
+				reason.histogram.push_back(pair_a(r));
+				reason.histogram.push_back(pair_b(r));
+			}
+	}
 }
 
 } // namespace exit_stats

@@ -48,7 +48,8 @@ TEST(Detect, ReadsInfo)
 		EXPECT_EQ(std::uint32_t(info.isa), kvm.isa);
 		EXPECT_EQ(info.vcpus, kvm.vcpus.size());
 		EXPECT_EQ(info.tsc_khz, 2445407U);
-		EXPECT_TRUE(info.has(View::away));
+		EXPECT_EQ(info.buckets, 32U);
+		EXPECT_TRUE(info.has(View::next));
 		EXPECT_FALSE(info.has(View::hist));
 	}
 }

@@ -25,10 +25,15 @@ struct FakeKvm {
 	std::string hypervisor = "KVMKVMKVM";
 	std::string brand = "Model of a CPU";
 	std::uint32_t abi = 1;
-	std::uint32_t views = 0b101111; ///< all but HIST
+	std::uint32_t views = 0b100111; ///< all but AWAY and HIST
 	std::uint32_t isa = std::uint32_t(Isa::vmx);
 	std::uint32_t tsc_khz = 2445407;
 	std::vector<Counts> vcpus = std::vector<Counts>(1);
+	std::uint32_t buckets = 32;
+	/// What the VM has of a reason besides: exits to userspace and away cycles, and the buckets that
+	/// are not empty.
+	std::map<std::uint16_t, Count> away{};
+	std::map<std::uint16_t, std::map<std::uint32_t, std::uint64_t>> hist{};
 	/// What an unpatched KVM says to a leaf out of range: zeros, or the highest basic leaf.
 	Regs out_of_range{};
 
@@ -95,11 +100,24 @@ private:
 			if (index == 0)
 				return chars(views << 16 | abi, std::string(signature));
 			if (index == 1)
-				return {isa, std::uint32_t(vcpus.size()), tsc_khz, 32};
+				return {isa, std::uint32_t(vcpus.size()), tsc_khz, buckets};
 			return error_answer;
+		}
+		if (view == View::hist) {
+			const auto bucket = [&](std::uint32_t i) {
+				const auto at = hist.find(reason);
+				return at != hist.end() && at->second.contains(i)
+					       ? at->second.at(i)
+					       : 0;
+			};
+			return index < buckets / 2
+				       ? pairs({bucket(2 * index), bucket(2 * index + 1)})
+				       : error_answer;
 		}
 		if (index > 1)
 			return error_answer;
+		if (view == View::away)
+			return away.contains(reason) ? pairs(away.at(reason)) : Regs{};
 		const Counts now = counts(index);
 		switch (view) {
 		case View::total:
@@ -161,6 +179,22 @@ inline FakeKvm booted_vmx()
 	FakeKvm kvm;
 	kvm.vcpus = {{{10, {300, 360'000}}, {30, {12'345, 123'456'789}}, {48, {2'000, 9'000'001}}},
 		     {{10, {100, 120'000}}, {12, {50, 1'000'000'000}}}};
+	return kvm;
+}
+
+/// The same with time away and histograms.
+inline FakeKvm detailed_vmx()
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.views = 0b111111;
+	kvm.away = {{10, {0, 480'000}},
+		    {12, {0, 90'000'000'000}},
+		    {30, {2'345, 223'456'789}},
+		    {48, {0, 9'000'001}}};
+	kvm.hist = {{10, {{10, 398}, {13, 2}}},
+		    {12, {{0, 1}, {31, 49}}},
+		    {30, {{12, 6'000}, {14, 6'200}, {17, 145}}},
+		    {48, {{13, 2'000}}}};
 	return kvm;
 }
 

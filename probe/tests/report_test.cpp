@@ -90,6 +90,9 @@ TEST(Table, FitsATerminal)
 	FakeKvm kvm;
 	kvm.vcpus = std::vector(64, FakeKvm::Counts{{43, {7'812'500, 549'755'813'888}},
 						    {48, {7'812'500, 549'755'813'888}}});
+	kvm.views = 0b111111;
+	kvm.away = {{43, {999'999'999, 64 * 549'755'813'888}}, {48, {0, 64 * 549'755'813'888}}};
+	kvm.hist = {{43, {{30, 500'000'000}}}, {48, {{20, 500'000'000}}}};
 	for (const std::string &line : lines(run(kvm, {})))
 		EXPECT_LE(line.size(), 80U) << line;
 }
@@ -112,6 +115,44 @@ TEST(Table, SaysThatCyclesAreNotTime)
 	EXPECT_TRUE(run(kvm, {}, 2).ends_with(note));
 	kvm.brand = "QEMU TCG CPU version 2.5+";
 	EXPECT_TRUE(run(kvm, {}).ends_with(note));
+}
+
+TEST(Table, TimeAwayAndHistograms)
+{
+	FakeKvm kvm = detailed_vmx();
+	const std::string out = run(kvm, {});
+	EXPECT_EQ("\n" + out.substr(out.find("\n\n") + 2), R"(
+REASON          TO USER     AWAY CYCLES     %   P50   P90    P99    MAX
+IO_INSTRUCTION    2,345     223,456,789   0.2  <16K  <16K  <128K  <128K
+EPT_VIOLATION         0       9,000,001   0.0   <8K   <8K    <8K    <8K
+CPUID                 0         480,000   0.0   <1K   <1K    <1K    <8K
+HLT                   0  90,000,000,000  99.7  >=1G  >=1G   >=1G   >=1G
+TOTAL             2,345  90,232,936,790 100.0   <8K  <16K  <128K   >=1G
+TO USER: VM-Exits that went to userspace. AWAY: cycles from VM-Exit to VM-Entry,
+those in userspace, blocked or scheduled out included.
+P50 to MAX: handling cycles of one VM-Exit, known by powers of two: <4K is from
+2,048 to 4,095.
+)");
+}
+
+// Histograms are of the whole VM only, and either may be missing.
+TEST(Table, SomeDetailsOnly)
+{
+	FakeKvm kvm = detailed_vmx();
+	const std::string one = run(kvm, {.cpus = {sched_getcpu()}});
+	EXPECT_NE(one.find("AWAY CYCLES"), std::string::npos);
+	EXPECT_EQ(one.find("P50"), std::string::npos);
+
+	kvm.views = 0b110111;
+	const std::string histograms = run(kvm, {});
+	EXPECT_EQ(histograms.find("AWAY"), std::string::npos);
+	EXPECT_NE(histograms.find("P50"), std::string::npos);
+
+	// Of a shape that nobody knows.
+	for (const std::uint32_t buckets : {0U, 1U, 33U, 66U, 0xFFFFFFFFU}) {
+		kvm.buckets = buckets;
+		EXPECT_EQ(run(kvm, {}).find("P50"), std::string::npos) << buckets;
+	}
 }
 
 TEST(Table, SortKeys)
@@ -155,6 +196,26 @@ TEST(Json, Vm)
 		"\n");
 }
 
+TEST(Json, TimeAwayAndHistograms)
+{
+	FakeKvm kvm = detailed_vmx();
+	const auto j = nlohmann::json::parse(run(kvm, {.format = Format::json, .sort = Sort::code}));
+	const auto &io = j["reasons"][2];
+	EXPECT_EQ(io["name"], "IO_INSTRUCTION");
+	EXPECT_EQ(io["user_exits"], 2345);
+	EXPECT_EQ(io["away_cycles"], 223456789);
+	EXPECT_EQ(io["histogram"].size(), 32U);
+	EXPECT_EQ(io["histogram"][14], 6200);
+	EXPECT_EQ(io["p50"].dump(), "[8192,16383]");
+	EXPECT_EQ(io["max"].dump(), "[65536,131071]");
+	EXPECT_EQ(j["reasons"][1]["max"].dump(), "[1073741824,null]");
+
+	kvm.views = 0b100111;
+	const auto old = nlohmann::json::parse(run(kvm, {.format = Format::json}));
+	EXPECT_FALSE(old["reasons"][0].contains("away_cycles"));
+	EXPECT_FALSE(old["reasons"][0].contains("histogram"));
+}
+
 TEST(Json, NumbersSurviveARoundTrip)
 {
 	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
@@ -187,7 +248,7 @@ TEST(Raw, IsWhatATableIsMadeOf)
 	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
 	EXPECT_EQ("\n" + run(kvm, {.format = Format::raw}), R"(
 INPUT ECX     EAX        EBX        ECX        EDX        VIEW
-0x01000000 -> 0x002f0001 0x454d564b 0x53746978 0x73746174 INFO 0
+0x01000000 -> 0x00270001 0x454d564b 0x53746978 0x73746174 INFO 0
 0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
 0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
 0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION

@@ -212,4 +212,70 @@ TEST(Pin, NoticesWhenItIsMoved)
 	EXPECT_THROW(pin.check(), std::runtime_error);
 }
 
+TEST(Percentile, IsTheBucketThatHoldsTheShare)
+{
+	const Histogram h{0, 0, 50, 40, 9, 1};
+	EXPECT_EQ(percentile(h, 50), 2U);
+	EXPECT_EQ(percentile(h, 51), 3U);
+	EXPECT_EQ(percentile(h, 90), 3U);
+	EXPECT_EQ(percentile(h, 99), 4U);
+	EXPECT_EQ(percentile(h, 100), 5U);
+	EXPECT_EQ(percentile({0, 0}, 50), std::nullopt);
+	EXPECT_EQ(percentile({}, 50), std::nullopt);
+	// Sums beyond 64 bits.
+	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+	EXPECT_EQ(percentile({max, max, max}, 50), 1U);
+}
+
+TEST(Percentile, BucketsTouchAndDoNotOverlap)
+{
+	EXPECT_EQ(bucket_min(0), 0U);
+	EXPECT_EQ(bucket_max(0), 0U);
+	for (std::size_t i = 1; i < 63; i++)
+		EXPECT_EQ(bucket_min(i), bucket_max(i - 1) + 1) << i;
+}
+
+TEST(Details, AreReadAfterTheTotal)
+{
+	FakeKvm kvm = detailed_vmx();
+	const Info info = detect(kvm.cpuid());
+	Snapshot s = read(kvm.cpuid(), Scope::vm);
+	kvm.asked.clear();
+	read_details(kvm.cpuid(), Scope::vm, info, s);
+	EXPECT_EQ(kvm.asked.size(), 4 * 17U);
+	EXPECT_EQ(s.reasons[2].user_exits, 2'345U);
+	EXPECT_EQ(s.reasons[2].away_cycles, 223'456'789U);
+	EXPECT_EQ(s.reasons[2].histogram[17], 145U);
+}
+
+TEST(Details, ThatContradictAreRefused)
+{
+	FakeKvm kvm = detailed_vmx();
+	const auto why = [&] {
+		try {
+			const Info info = detect(kvm.cpuid());
+			Snapshot s = read(kvm.cpuid(), Scope::vm);
+			read_details(kvm.cpuid(), Scope::vm, info, s);
+		} catch (const BadAnswer &e) {
+			return std::string(e.what());
+		}
+		return std::string("it is good");
+	};
+	const auto expect = [&](const char *what) {
+		EXPECT_NE(why().find(what), std::string::npos) << why();
+	};
+
+	kvm.away[30].cycles = 123'456'788;
+	expect("time away is below the time of handling");
+	kvm = detailed_vmx();
+	kvm.away[30].cycles = kvm.away[48].cycles = std::numeric_limits<std::uint64_t>::max();
+	expect("does not fit 64 bits");
+	kvm = detailed_vmx();
+	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
+		if (ecx >> 24 == std::uint32_t(View::hist))
+			r = error_answer;
+	};
+	expect("no details of a reason it has");
+}
+
 } // namespace

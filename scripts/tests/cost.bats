@@ -44,3 +44,24 @@ at_most() {
     [ "$(grep -c '^pair' <<<"$output")" -ge 12 ]
     [ "$(awk '/^pair/ && $3 < 0.97' <<<"$output" | wc -l)" -le 10 ]
 }
+
+# Instructions of a kind in the three modules of KVM, as they are built.
+count_instructions() { # PATTERN FOLDER
+    find "$BATS_TEST_DIRNAME/../../build/$2" -name 'kvm*.ko' -exec objdump -d --no-show-raw-insn {} + | grep -cP "\t$1"
+}
+
+@test "no LOCK-prefixed instruction more than in an unpatched KVM" {
+    patched=$(count_instructions 'lock ' "kernel/$K-outer/arch/x86/kvm")
+    unpatched=$(count_instructions 'lock ' "baseline/$K/unpatched")
+    echo "$patched patched, $unpatched unpatched"
+    [ "$patched" -gt 100 ] && [ "$patched" -eq "$unpatched" ]
+}
+
+# Two for each vendor, VM-Exit and VM-Entry, of which one is instead of that in vcpu_enter_guest(); and one that is off
+# the path, for the thread's return to KVM.
+@test "two RDTSC for each vendor's exit path, and one for a return to KVM" {
+    patched=$(count_instructions rdtsc "kernel/$K-outer/arch/x86/kvm")
+    unpatched=$(count_instructions rdtsc "baseline/$K/unpatched")
+    echo "$patched patched, $unpatched unpatched"
+    [ "$unpatched" -gt 10 ] && [ $((patched - unpatched)) -eq 5 ]
+}
