@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# What the host sees of an inner VM that has booted and does next to nothing. K is the kernel series.
+
+setup_file() {
+    "$BATS_TEST_DIRNAME/../run-vm" -e tcg -v amd "$K" host-views
+}
+
+setup() {
+    folder=$BATS_TEST_DIRNAME/../../build/results/tcg-amd-$K-host-views
+}
+
+# A column of the last line of a table.
+total() { # FILE COLUMN
+    awk -v column="$2" '$2 == "total" { print $column }' "$folder/$1"
+}
+
+# From the answer to query-stats.
+stat() { # NAME
+    jq -s --arg name "$1" '[.[] | .return | arrays | .[] | objects | select(."qom-path")][0].stats[] |
+        select(.name == $name).value' "$folder/qmp.json"
+}
+
+between() { # LOW VALUE HIGH
+    echo "$1 <= $2 <= $3"
+    [ "$1" -gt 0 ] && [ "$1" -le "$2" ] && [ "$2" -le "$3" ]
+}
+
+@test "the table in debugfs has the VM-Exits of a boot, and columns for the vCPU" {
+    head -n 1 "$folder/before" | grep -q '^reason name .*exits .*cycles .*away_cycles .*user_exits .*vcpu0 .*vcpu0_cycles$'
+    [ "$(total before 3)" -gt 5000 ]
+    [ "$(awk '$2 == "cpuid" { print $3 }' "$folder/before")" -gt 100 ]
+}
+
+@test "QEMU's query-stats has the VM-Exits of the vCPU by exit reason, and their cycles" {
+    [ "$(stat exit_reasons | jq length)" = 193 ]
+    between "$(total before 7)" "$(stat exit_reasons | jq add)" "$(total after 7)"
+    between "$(total before 8)" "$(stat exit_cycles)" "$(total after 8)"
+    # CPUID is SVM's exit code 0x72. QEMU 7.2 lists the elements of any array from the last to the first.
+    [ "$(stat exit_reasons | jq '[.[114], .[-115]] | max')" -eq "$(awk '$2 == "cpuid" { print $3 }' "$folder/before")" ]
+}
+
+@test "QEMU knows that exit_cycles are cycles" {
+    jq -se '[.. | objects | select(.name? == "exit_cycles" and .unit? == "cycles" and .type? == "cumulative")] | length > 0' \
+        "$folder/qmp.json"
+}
