@@ -288,6 +288,22 @@ static void test_flip_account(void)
 	es_check_sum(&after);
 }
 
+static void test_flip_log(void)
+{
+	u64 counted;
+
+	if (access(ES_PARAM_LOG, F_OK))
+		ES_SKIP("%s is missing", ES_PARAM_LOG);
+
+	run_snapshot(&before);
+	flip(ES_PARAM_LOG, guest_poll_total);
+	run_snapshot(&after);
+	es_check_sum(&after);
+	counted = count_of(&after, ES_CPUID) - count_of(&before, ES_CPUID);
+	ES_EXPECT(counted == after.reads - before.reads, "Expected %lu more CPUID exits, got %lu",
+		  after.reads - before.reads, counted);
+}
+
 static void test_flip_leaf(void)
 {
 	flip(ES_PARAM_LEAF, guest_poll_info);
@@ -309,6 +325,7 @@ static const struct es_case cases[] = {
 	{ "exit_stats_log does not change what is counted", test_log },
 	{ "exit_stats flipped while a guest runs", test_flip_account },
 	{ "exit_stats_leaf flipped while a guest runs", test_flip_leaf },
+	{ "exit_stats_log flipped while a guest runs", test_flip_log },
 };
 
 int main(int argc, char *argv[])
