@@ -4,6 +4,7 @@
 K ?= 6.12
 ENGINE ?= auto
 VENDOR ?= intel
+PREFIX ?= /usr/local
 
 # Tests are for all series and both vendors, unless one is named.
 given_k = $(if $(filter command environment,$(firstword $(origin K))),$(K))
@@ -16,6 +17,7 @@ help: ## show this
 	@echo
 	@echo '  K=       kernel series: $(patsubst patches/series-%,%,$(wildcard patches/series-*))'
 	@echo '  ENGINE=  what the outer VM runs in: auto, kvm, bochs, tcg (amd)'
+	@echo '  PREFIX=  where "make install" puts things (/usr/local), under DESTDIR='
 	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX) or amd (SVM)'
 
 .PHONY: demo
@@ -43,6 +45,10 @@ kernel: ## build the patched kernel of the outer VM, and the inner VM's
 .PHONY: probe
 probe: ## build exitstat
 	@scripts/build-probe $(K)
+
+.PHONY: install
+install: probe ## install exitstat, its manual and its C++ header in DESTDIR/PREFIX
+	@DESTDIR=$(DESTDIR) cmake --install build/probe/$(K) --prefix $(PREFIX)
 
 .PHONY: selftests
 selftests: ## build the kselftests

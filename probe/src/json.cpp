@@ -3,30 +3,62 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
+
 namespace exit_stats
 {
 
 namespace
 {
 
-/// The least and the most cycles of a percentile's bucket, null where there is no bound.
-nlohmann::ordered_json bounds(const Histogram &histogram, unsigned percent)
+using nlohmann::ordered_json;
+
+/// Without digits that mean nothing.
+double rounded(double value, double digits)
 {
-	using nlohmann::ordered_json;
+	return std::round(value * digits) / digits;
+}
+
+/// The least and the most cycles of a percentile's bucket, null where there is no bound.
+ordered_json bounds(const Histogram &histogram, unsigned percent)
+{
 	const auto bucket = percentile(histogram, percent);
 	if (!bucket)
 		return nullptr;
 	ordered_json most = *bucket + 1 == histogram.size() ? ordered_json()
-							     : ordered_json(bucket_max(*bucket));
+							    : ordered_json(bucket_max(*bucket));
 	return ordered_json::array({bucket_min(*bucket), std::move(most)});
+}
+
+void add_time(ordered_json &object, const Report &report, std::uint64_t cycles)
+{
+	const auto ns = report.ns(cycles);
+	object["ns"] = ns ? ordered_json(std::uint64_t(*ns + 0.5)) : ordered_json();
+	const auto share = report.cpu_percent(cycles);
+	object["cpu_percent"] = share ? ordered_json(rounded(*share, 1e4)) : ordered_json();
+}
+
+const char *name(Period period)
+{
+	switch (period) {
+	case Period::since_start:
+		return "since_start";
+	case Period::interval:
+		return "interval";
+	case Period::command:
+		return "command";
+	case Period::recording:
+		break;
+	}
+	return "recording";
 }
 
 } // namespace
 
 std::string json(const Report &report)
 {
-	using nlohmann::ordered_json;
-	const auto &[info, snapshot, cpu, emulated] = report;
+	const Info &info = report.info;
+	const Snapshot &snapshot = report.snapshot;
 
 	ordered_json reasons = ordered_json::array();
 	for (const ReasonCount &reason : snapshot.reasons) {
@@ -34,33 +66,43 @@ std::string json(const Report &report)
 				    {"name", reason_name(info.isa, reason.code)},
 				    {"exits", reason.exits},
 				    {"cycles", reason.cycles}};
-		if (info.has(View::away)) {
+		add_time(object, report, reason.cycles);
+		if (info.has(View::away) && reason.away_cycles) {
 			object["user_exits"] = reason.user_exits;
 			object["away_cycles"] = reason.away_cycles;
 		}
 		if (!reason.histogram.empty()) {
 			object["histogram"] = reason.histogram;
-			for (const auto &[key, percent] : {std::pair("p50", 50U),
-							   {"p90", 90U},
-							   {"p99", 99U},
-							   {"max", 100U}})
+			for (const auto &[key, percent] :
+			     {std::pair("p50", 50U), {"p90", 90U}, {"p99", 99U}, {"max", 100U}})
 				object[key] = bounds(reason.histogram, percent);
 		}
 		reasons.push_back(std::move(object));
 	}
 
-	const ordered_json object{
+	ordered_json total{{"exits", snapshot.total.exits}, {"cycles", snapshot.total.cycles}};
+	add_time(total, report, snapshot.total.cycles);
+	ordered_json object{
+		{"schema", 1},
 		{"abi_version", info.abi_version},
 		{"isa", info.isa == Isa::vmx ? "VMX" : "SVM"},
 		{"vcpus", info.vcpus},
 		{"tsc_khz", info.tsc_khz ? ordered_json(info.tsc_khz) : ordered_json()},
-		{"emulated", emulated},
-		{"scope", cpu ? "vcpu" : "vm"},
-		{"cpu", cpu ? ordered_json(*cpu) : ordered_json()},
-		{"total", {{"exits", snapshot.total.exits}, {"cycles", snapshot.total.cycles}}},
-		{"reasons", std::move(reasons)},
+		{"emulated", report.emulated},
+		{"scope", report.cpu ? "vcpu" : "vm"},
+		{"cpu", report.cpu ? ordered_json(*report.cpu) : ordered_json()},
+		{"period", name(report.period)},
+		{"uptime", rounded(std::chrono::duration<double>(report.uptime).count(), 1e6)},
+		{"seconds", rounded(report.seconds(), 1e6)},
 	};
-	return object.dump() + "\n";
+	if (report.period != Period::since_start)
+		object["own_exits_left_out"] = snapshot.own_exits;
+	if (report.period == Period::command)
+		object["command"] = report.command;
+	object["total"] = std::move(total);
+	object["reasons"] = std::move(reasons);
+	// A command's words are any bytes, JSON is UTF-8.
+	return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 } // namespace exit_stats

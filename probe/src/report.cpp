@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "report.hpp"
 
-#include "reasons.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace exit_stats
 {
@@ -15,65 +12,8 @@ namespace exit_stats
 namespace
 {
 
-/// 1234567 as "1,234,567". Not by locale: a tiny guest has no locale files.
-std::string grouped(std::uint64_t value)
-{
-	std::string s = std::to_string(value);
-	for (auto at = int(s.size()) - 3; at > 0; at -= 3)
-		s.insert(std::size_t(at), ",");
-	return s;
-}
-
-std::string percent(std::uint64_t part, std::uint64_t whole)
-{
-	return whole ? fmt::format("{:.1f}", 100.0 * double(part) / double(whole)) : "-";
-}
-
-/// Cycles per exit, to the nearest.
-std::uint64_t cost(const Count &count)
-{
-	if (!count.exits)
-		return 0;
-	const std::uint64_t rest = count.cycles % count.exits;
-	return count.cycles / count.exits + (rest >= count.exits - rest);
-}
-
-/// A cell and how it is set: the first column to the left, a share next to its number.
-struct Cell {
-	std::string text;
-	int gap = 2;
-};
-
-using Row = std::vector<Cell>;
-
-std::string aligned(const std::vector<Row> &rows)
-{
-	std::vector<std::size_t> width(rows.front().size());
-	for (const Row &r : rows)
-		for (std::size_t i = 0; i < r.size(); i++)
-			width[i] = std::max(width[i], r[i].text.size());
-
-	std::string s;
-	for (const Row &r : rows) {
-		s += fmt::format("{:{}}", r[0].text, width[0]);
-		for (std::size_t i = 1; i < r.size(); i++)
-			s += fmt::format("{:>{}}", r[i].text, width[i] + std::size_t(r[i].gap));
-		s += "\n";
-	}
-	return s;
-}
-
-Row row(std::string name, const Count &count, const Count &total)
-{
-	return {{std::move(name)},
-		{grouped(count.exits)},
-		{percent(count.exits, total.exits), 1},
-		{grouped(count.cycles)},
-		{percent(count.cycles, total.cycles), 1},
-		{count.exits ? grouped(cost(count)) : "-"}};
-}
-
-/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has none.
+/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has
+/// none.
 std::string bound(const Histogram &histogram, unsigned percent)
 {
 	const auto bucket = percentile(histogram, percent);
@@ -87,13 +27,59 @@ std::string bound(const Histogram &histogram, unsigned percent)
 	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
 }
 
-/// Time away and histograms, as far as they were read.
-std::string details(const Report &report)
+/// Whether a row is what to look at first.
+bool is_loud(const ReasonCount &reason, const Count &total)
 {
-	const bool away = report.info.has(View::away);
-	const bool histograms = has_histograms(report.info, report.cpu ? Scope::vcpu : Scope::vm);
+	return total.cycles && double(reason.cycles) >= 0.25 * double(total.cycles);
+}
+
+/// How often, and how long: what a reading without details has.
+Table counts(const Report &report)
+{
+	const auto &[time, vcpus, total, reasons, own] = report.snapshot;
+	const bool rates = report.period != Period::since_start;
+	const bool times = report.ns(0).has_value();
+
+	std::vector<Column> columns{{"REASON"}, {"EXITS"}, {"%", 1, 7}};
+	if (rates)
+		columns.push_back({"EXITS/S", 2, 3});
+	columns.insert(columns.end(), {{"CYCLES", 2, 2}, {"%", 1, 5}, {"CYCLES/EXIT", 2, 1}});
+	if (times)
+		columns.insert(columns.end(), {{"NS/EXIT", 2, 6}, {"%CPU", 2, 4}});
+
+	Table table(columns);
+	const auto add = [&](std::string name, const Count &count, bool loud) {
+		std::vector<std::string> cells{
+			std::move(name), grouped(count.exits),
+			percent(double(count.exits), double(report.snapshot.total.exits))};
+		if (rates)
+			cells.push_back(rate(count.exits, report.seconds()));
+		cells.push_back(grouped(count.cycles));
+		cells.push_back(
+			percent(double(count.cycles), double(report.snapshot.total.cycles)));
+		cells.push_back(count.exits ? grouped(cost(count)) : "-");
+		if (times) {
+			const auto share = report.cpu_percent(count.cycles);
+			cells.push_back(
+				count.exits ? grouped(std::uint64_t(*report.ns(count.cycles) /
+									    double(count.exits) +
+								    0.5))
+					    : "-");
+			cells.push_back(share ? fmt::format("{:.2f}", *share) : "-");
+		}
+		table.add(std::move(cells), loud);
+	};
+	for (const ReasonCount &reason : reasons)
+		add(reason_name(report.info.isa, reason.code), reason, is_loud(reason, total));
+	add("TOTAL", total, false);
+	return table;
+}
+
+/// Time away and histograms, as far as they were read.
+std::optional<Table> details(const Report &report, bool away, bool histograms)
+{
 	if (!away && !histograms)
-		return {};
+		return std::nullopt;
 
 	ReasonCount total{};
 	total.histogram.resize(histograms ? report.info.buckets : 0);
@@ -104,41 +90,43 @@ std::string details(const Report &report)
 			total.histogram[i] += reason.histogram[i];
 	}
 
-	const auto line = [&](std::string name, const ReasonCount &reason) {
-		Row r{{std::move(name)}};
+	std::vector<Column> columns{{"REASON"}};
+	if (away)
+		columns.insert(columns.end(), {{"TO USER", 2, 3}, {"AWAY CYCLES"}, {"%", 1, 4}});
+	if (histograms)
+		columns.insert(columns.end(),
+			       {{"P50", 2, 5}, {"P90", 2, 2}, {"P99", 2, 1}, {"MAX", 2, 6}});
+	Table table(columns);
+	const auto add = [&](std::string name, const ReasonCount &reason, bool loud) {
+		std::vector<std::string> cells{std::move(name)};
 		if (away) {
-			r.push_back({grouped(reason.user_exits)});
-			r.push_back({grouped(reason.away_cycles)});
-			r.push_back({percent(reason.away_cycles, total.away_cycles), 1});
+			cells.push_back(grouped(reason.user_exits));
+			cells.push_back(grouped(reason.away_cycles));
+			cells.push_back(
+				percent(double(reason.away_cycles), double(total.away_cycles)));
 		}
 		if (histograms)
 			for (const unsigned p : {50U, 90U, 99U, 100U})
-				r.push_back({bound(reason.histogram, p)});
-		return r;
+				cells.push_back(bound(reason.histogram, p));
+		table.add(std::move(cells), loud);
 	};
-	std::vector<Row> rows{{{"REASON"}}};
-	if (away)
-		rows[0].insert(rows[0].end(), {{"TO USER"}, {"AWAY CYCLES"}, {"%", 1}});
-	if (histograms)
-		rows[0].insert(rows[0].end(), {{"P50"}, {"P90"}, {"P99"}, {"MAX"}});
 	for (const ReasonCount &reason : report.snapshot.reasons)
-		rows.push_back(line(reason_name(report.info.isa, reason.code), reason));
-	rows.push_back(line("TOTAL", total));
-
-	std::string s = "\n" + aligned(rows);
-	if (away)
-		s += "TO USER: VM-Exits that went to userspace. AWAY: cycles from VM-Exit to "
-		     "VM-Entry,\nthose in userspace, blocked or scheduled out included.\n";
-	if (histograms)
-		s += "P50 to MAX: handling cycles of one VM-Exit, known by powers of two: "
-		     "<4K is from\n2,048 to 4,095.\n";
-	return s;
+		add(reason_name(report.info.isa, reason.code), reason,
+		    is_loud(reason, report.snapshot.total));
+	add("TOTAL", total, false);
+	return table;
 }
 
 std::string heading(const Report &report)
 {
 	const Info &info = report.info;
 	std::string s = "VM-Exits since the VM started: ";
+	if (report.period != Period::since_start) {
+		s = report.period == Period::command
+			    ? "VM-Exits during " + shell_words(report.command) + ", "
+			    : std::string("VM-Exits in ");
+		s += fmt::format("{:.2f} s: ", report.seconds());
+	}
 	s += report.cpu ? fmt::format("CPU {} of ", *report.cpu) : "whole VM, ";
 	s += fmt::format("{} vCPU{}", info.vcpus, info.vcpus == 1 ? "" : "s");
 	s += info.isa == Isa::vmx ? ", VMX" : ", SVM";
@@ -146,12 +134,6 @@ std::string heading(const Report &report)
 		s += fmt::format(", TSC {}.{:03} MHz", info.tsc_khz / 1000, info.tsc_khz % 1000);
 	return s + "\n";
 }
-
-/// A CPUID as the instruction saw it, for --raw.
-struct Call {
-	std::uint32_t ecx;
-	Regs regs;
-};
 
 /// What the input ECX asks for: "REASON IO_INSTRUCTION". An index is told where it is no scope, and
 /// where it is not 0.
@@ -174,57 +156,14 @@ std::string describe(std::uint32_t ecx, Isa isa)
 	return s;
 }
 
-std::string raw(const std::vector<Call> &calls, Isa isa)
-{
-	std::string s = fmt::format("{:10}    {:10} {:10} {:10} {:10} {}\n", "INPUT ECX", "EAX",
-				    "EBX", "ECX", "EDX", "VIEW");
-	for (const auto &[ecx, r] : calls)
-		s += fmt::format("{:#010x} -> {:#010x} {:#010x} {:#010x} {:#010x} {}\n", ecx, r.eax,
-				 r.ebx, r.ecx, r.edx, describe(ecx, isa));
-	return s;
-}
-
-/// One reading, of the CPU that is pinned or of the whole VM.
-std::string run_once(const Options &options, const Cpuid &cpuid, std::uint32_t tsc_step,
-		     std::optional<int> cpu)
-{
-	// --raw prints the very answers that a table is made of.
-	std::vector<Call> calls;
-	const Cpuid logged = [&](std::uint32_t eax, std::uint32_t ecx) {
-		const Regs r = cpuid(eax, ecx);
-		if (eax == leaf)
-			calls.push_back({ecx, r});
-		return r;
-	};
-
-	std::optional<Pin> pin;
-	if (cpu)
-		pin.emplace(*cpu);
-	const Info info = detect(logged);
-	Snapshot snapshot;
-	if (options.raw_ecx)
-		calls = {{*options.raw_ecx, cpuid(leaf, *options.raw_ecx)}};
-	else {
-		const Scope scope = cpu ? Scope::vcpu : Scope::vm;
-		snapshot = read(logged, scope);
-		read_details(logged, scope, info, snapshot);
-	}
-	if (pin)
-		pin->check();
-
-	if (options.format == Format::raw)
-		return raw(calls, info.isa);
-	sort(snapshot.reasons, info.isa, options.sort);
-	const Report report{info, std::move(snapshot), cpu, emulated(cpuid, tsc_step)};
-	return options.format == Format::json ? json(report) : table(report);
-}
-
 } // namespace
 
-std::string reason_name(Isa isa, std::uint16_t code)
+std::uint64_t cost(const Count &count)
 {
-	const std::string_view name = known_name(isa, code);
-	return name.empty() ? fmt::format("reason {:#x}", code) : std::string(name);
+	if (!count.exits)
+		return 0;
+	const std::uint64_t rest = count.cycles % count.exits;
+	return count.cycles / count.exits + (rest >= count.exits - rest);
 }
 
 void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
@@ -249,32 +188,77 @@ void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
 	});
 }
 
-std::string table(const Report &report)
+std::string shell_words(const std::vector<std::string> &command)
 {
-	const auto &[total, reasons] = report.snapshot;
-	std::vector<Row> rows{
-		{{"REASON"}, {"EXITS"}, {"%", 1}, {"CYCLES"}, {"%", 1}, {"CYCLES/EXIT"}}};
-	for (const ReasonCount &reason : reasons)
-		rows.push_back(row(reason_name(report.info.isa, reason.code), reason, total));
-	rows.push_back(row("TOTAL", total, total));
-
-	std::string s = heading(report) + aligned(rows) + details(report);
-	if (report.emulated)
-		s += "Note: this VM runs in an emulator: cycles are ticks of its clock, not "
-		     "time.\n";
+	std::string s;
+	for (const std::string &word : command) {
+		const bool plain = !word.empty() &&
+				   word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
+							  "opqrstuvwxyz0123456789%+,-./:=@_") ==
+					   std::string::npos;
+		s += s.empty() ? "" : " ";
+		if (plain) {
+			s += word;
+			continue;
+		}
+		s += '\'';
+		for (const char c : word)
+			s += c == '\'' ? "'\\''" : (c < ' ' && c >= 0) ? "?" : std::string(1, c);
+		s += '\'';
+	}
 	return s;
 }
 
-std::string run(const Options &options, const Cpuid &cpuid, std::uint32_t tsc_step)
+std::string table(const Report &report, const Style &style)
 {
-	if (options.cpus.empty())
-		return run_once(options, cpuid, tsc_step, std::nullopt);
-	std::string s;
-	for (const int cpu : options.cpus) {
-		if (!s.empty() && options.format != Format::json)
-			s += "\n";
-		s += run_once(options, cpuid, tsc_step, cpu);
+	const auto &reasons = report.snapshot.reasons;
+	// What one reason has, all have: they were read the same way.
+	const bool away = report.info.has(View::away) &&
+			  std::ranges::any_of(reasons, &ReasonCount::away_cycles);
+	const bool histograms = std::ranges::any_of(
+		reasons, [](const ReasonCount &reason) { return !reason.histogram.empty(); });
+
+	std::string s = style.header ? heading(report) : "";
+	const Table first = counts(report);
+	if (const auto second = details(report, away, histograms)) {
+		const Table both = first.beside(*second);
+		if (both.width() <= style.width)
+			s += both.text(style);
+		else
+			s += first.text(style) + "\n" + second->text(style);
+	} else {
+		s += first.text(style);
 	}
+	if (!style.header)
+		return s;
+
+	std::string notes;
+	if (away)
+		notes += "TO USER: VM-Exits that went to userspace. AWAY: cycles from VM-Exit to "
+			 "VM-Entry,\nthose in userspace, blocked or scheduled out included.\n";
+	if (histograms)
+		notes += "P50 to MAX: handling cycles of one VM-Exit, known by powers of two: "
+			 "<4K is from\n2,048 to 4,095.\n";
+	if (report.snapshot.own_exits && report.period != Period::since_start)
+		notes += fmt::format("{} VM-Exit{} that exitstat caused itself {} left out.\n",
+				     grouped(report.snapshot.own_exits),
+				     report.snapshot.own_exits == 1 ? "" : "s",
+				     report.snapshot.own_exits == 1 ? "is" : "are");
+	if (report.emulated)
+		notes += "Note: this VM runs in an emulator: cycles are ticks of its clock, not "
+			 "time.\n";
+	return s + (notes.empty() ? "" : dim(notes, style));
+}
+
+std::string raw(std::span<const Call> calls, Isa isa, const Style &style)
+{
+	std::string s;
+	if (style.header)
+		s = fmt::format("{:10}    {:10} {:10} {:10} {:10} {}\n", "INPUT ECX", "EAX", "EBX",
+				"ECX", "EDX", "VIEW");
+	for (const auto &[ecx, r] : calls)
+		s += fmt::format("{:#010x} -> {:#010x} {:#010x} {:#010x} {:#010x} {}\n", ecx, r.eax,
+				 r.ebx, r.ecx, r.edx, describe(ecx, isa));
 	return s;
 }
 

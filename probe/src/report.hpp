@@ -1,51 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// What the program prints. Every function returns complete lines and writes nothing.
+/// One reading, and the forms in which it is shown. Every function returns complete lines and
+/// writes nothing.
 #pragma once
 
-#include "cpu.hpp"
-#include "snapshot.hpp"
+#include "exit_stats.hpp"
+#include "layout.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace exit_stats
 {
 
 enum class Sort { exits, cycles, cost, name, code };
 
-/// Numbers go down, names and codes go up; equal rows are ordered by code.
-void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
-
-/// The kernel's name for the reason, or "reason 0x47".
-std::string reason_name(Isa isa, std::uint16_t code);
+/// What the counters of a report are.
+enum class Period {
+	since_start, ///< of the VM
+	interval,    ///< a difference
+	command,     ///< the difference over a command
+	recording,   ///< the difference over a recording
+};
 
 /// One reading, with all that is needed to understand it alone.
 struct Report {
 	Info info;
 	Snapshot snapshot;
 	std::optional<int> cpu; ///< the vCPU that was read; none: the whole VM
-	bool emulated;		///< cycles are not time
+	bool emulated = false;	///< cycles are not time
+	Period period = Period::since_start;
+	std::vector<std::string> command{};
+	/// When it was read, since the guest's boot.
+	std::chrono::nanoseconds uptime{};
+
+	Scope scope() const
+	{
+		return cpu ? Scope::vcpu : Scope::vm;
+	}
+
+	double seconds() const
+	{
+		return std::chrono::duration<double>(snapshot.time).count();
+	}
+
+	/// Nanoseconds of \p cycles; none where cycles are not time.
+	std::optional<double> ns(std::uint64_t cycles) const
+	{
+		if (emulated || !info.tsc_khz)
+			return std::nullopt;
+		return std::min(double(cycles) * 1e6 / info.tsc_khz, 1.8e19);
+	}
+
+	/// Per cent of one CPU's time in this period.
+	std::optional<double> cpu_percent(std::uint64_t cycles) const
+	{
+		const auto time = ns(cycles);
+		if (!time || snapshot.time.count() <= 0)
+			return std::nullopt;
+		return 100 * *time / double(snapshot.time.count());
+	}
 };
 
-std::string table(const Report &report);
+/// Cycles per exit, to the nearest; 0 without exits.
+std::uint64_t cost(const Count &count);
 
-/// One object on one line. Keys are only ever added.
+/// Numbers go down, names and codes go up; equal rows are ordered by code.
+void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
+
+/// The command as a shell would take it.
+std::string shell_words(const std::vector<std::string> &command);
+
+/// A table for reading; two where the terminal is too narrow for one.
+std::string table(const Report &report, const Style &style);
+
+/// One object on one line each, of the form that exitstat.schema.json describes. Keys are only ever
+/// added.
 std::string json(const Report &report);
 
-enum class Format { table, json, raw };
+/// RFC 4180, with one line a reason and, if \p header, the names of the columns first.
+std::string csv(const Report &report, bool header);
 
-struct Options {
-	Format format = Format::table;
-	Sort sort = Sort::exits;
-	/// Raw: the only input ECX to ask, instead of all that a table needs.
-	std::optional<std::uint32_t> raw_ecx{};
-	/// The CPUs to pin to and to read, one after the other; empty: read the whole VM.
-	std::vector<int> cpus{};
+/// OpenMetrics 1.0, which Prometheus' older text format is as well, by the rules of both. For
+/// counters since the VM's start only.
+std::string openmetrics(std::span<const Report> reports);
+
+/// A CPUID as the instruction saw it.
+struct Call {
+	std::uint32_t ecx;
+	Regs regs;
 };
 
-/// Read the leaf and format it as asked.
-std::string run(const Options &options, const Cpuid &cpuid, std::uint32_t tsc_step);
+/// The registers of each CPUID of the leaf.
+std::string raw(std::span<const Call> calls, Isa isa, const Style &style);
 
 } // namespace exit_stats

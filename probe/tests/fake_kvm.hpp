@@ -3,10 +3,9 @@
 /// A model of what a guest sees of KVM in CPUID, after section "The leaf" of the contract.
 #pragma once
 
-#include "cpu.hpp"
-#include "leaf.hpp"
-#include "snapshot.hpp"
+#include "exit_stats.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <functional>
@@ -30,12 +29,16 @@ struct FakeKvm {
 	std::uint32_t tsc_khz = 2445407;
 	std::vector<Counts> vcpus = std::vector<Counts>(1);
 	std::uint32_t buckets = 32;
-	/// What the VM has of a reason besides: exits to userspace and away cycles, and the buckets that
-	/// are not empty.
+	/// What the VM has of a reason besides: exits to userspace and away cycles, and the buckets
+	/// that are not empty.
 	std::map<std::uint16_t, Count> away{};
 	std::map<std::uint16_t, std::map<std::uint32_t, std::uint64_t>> hist{};
 	/// What an unpatched KVM says to a leaf out of range: zeros, or the highest basic leaf.
 	Regs out_of_range{};
+
+	/// Handling cycles of a CPUID of the leaf, which then counts as the VM-Exit that it is; 0:
+	/// it does not count.
+	std::uint64_t count_own = 0;
 
 	/// Which vCPU executes CPUID.
 	std::function<std::size_t()> current = [] {
@@ -79,8 +82,16 @@ private:
 		case leaf: {
 			asked.push_back(ecx);
 			before();
+			const std::uint16_t own = cpuid_reason(Isa(isa));
+			if (count_own)
+				vcpus.at(current())[own].exits++;
 			Regs r = patched ? read_leaf(ecx) : out_of_range;
 			tamper(ecx, r);
+			// They follow when it is over.
+			if (count_own) {
+				vcpus.at(current())[own].cycles += count_own;
+				hist[own][11]++;
+			}
 			return r;
 		}
 		default:
@@ -106,9 +117,8 @@ private:
 		if (view == View::hist) {
 			const auto bucket = [&](std::uint32_t i) {
 				const auto at = hist.find(reason);
-				return at != hist.end() && at->second.contains(i)
-					       ? at->second.at(i)
-					       : 0;
+				return at != hist.end() && at->second.contains(i) ? at->second.at(i)
+										  : 0;
 			};
 			return index < buckets / 2
 				       ? pairs({bucket(2 * index), bucket(2 * index + 1)})
@@ -116,9 +126,14 @@ private:
 		}
 		if (index > 1)
 			return error_answer;
-		if (view == View::away)
-			return away.contains(reason) ? pairs(away.at(reason)) : Regs{};
 		const Counts now = counts(index);
+		if (view == View::away) {
+			// At least as long as the handling.
+			Count c = away.contains(reason) ? away.at(reason) : Count{};
+			if (count_own && now.contains(reason))
+				c.cycles = std::max(c.cycles, now.at(reason).cycles);
+			return pairs(c);
+		}
 		switch (view) {
 		case View::total:
 			return pairs(sum(now));
@@ -172,6 +187,17 @@ private:
 		return r;
 	}
 };
+
+/// The guest's kernel has run for 1,000 s.
+inline std::chrono::nanoseconds thousand_seconds()
+{
+	return std::chrono::seconds(1000);
+}
+
+inline Snapshot read_vm(FakeKvm &kvm, Details details = Details::none)
+{
+	return Reader(kvm.cpuid(), thousand_seconds).read(details);
+}
 
 /// A VMX guest with two vCPUs, after a boot.
 inline FakeKvm booted_vmx()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
 /// The names against the text of the kernel's headers, read without the preprocessor.
-#include "reasons.hpp"
+#include "exit_stats.hpp"
 
 #include <gtest/gtest.h>
 

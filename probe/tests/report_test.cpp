@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
 /// What the program prints, to the letter.
+#include "commands.hpp"
 #include "fake_kvm.hpp"
-#include "report.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <limits>
 #include <sstream>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace exit_stats;
 
@@ -17,9 +20,43 @@ namespace
 
 constexpr std::uint32_t hardware_tsc_step = 18;
 
+enum class Raw { no, all, one };
+
+struct Options {
+	Format format = Format::table;
+	Sort sort = Sort::exits;
+	Raw raw = Raw::no;
+	std::uint32_t raw_ecx = 0;
+	std::vector<int> cpus{};
+	Style style{};
+};
+
+/// What is written to a file descriptor meanwhile.
+template <typename Write>
+std::string written(const Write &write)
+{
+	const int fd = memfd_create("output", MFD_CLOEXEC);
+	write(Output(fd));
+	std::string text(std::size_t(lseek(fd, 0, SEEK_CUR)), '\0');
+	EXPECT_EQ(pread(fd, text.data(), text.size(), 0), ssize_t(text.size()));
+	close(fd);
+	return text;
+}
+
 std::string run(FakeKvm &kvm, const Options &options, std::uint32_t tsc_step = hardware_tsc_step)
 {
-	return run(options, kvm.cpuid(), tsc_step);
+	return written([&](const Output &output) {
+		const Display display{options.format, options.sort, output, options.style};
+		if (options.raw != Raw::no) {
+			show_raw(kvm.cpuid(),
+				 options.raw == Raw::one ? std::optional(options.raw_ecx)
+							 : std::nullopt,
+				 options.cpus, display);
+			return;
+		}
+		Reader reader(kvm.cpuid(), thousand_seconds);
+		show({reader, emulated(kvm.cpuid(), tsc_step)}, options.cpus, display);
+	});
 }
 
 std::vector<std::string> lines(const std::string &text)
@@ -36,12 +73,12 @@ TEST(Table, Vmx)
 	FakeKvm kvm = booted_vmx();
 	EXPECT_EQ("\n" + run(kvm, {}), R"(
 VM-Exits since the VM started: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz
-REASON           EXITS     %         CYCLES     %  CYCLES/EXIT
-IO_INSTRUCTION  12,345  83.4    123,456,789  10.9       10,001
-EPT_VIOLATION    2,000  13.5      9,000,001   0.8        4,500
-CPUID              400   2.7        480,000   0.0        1,200
-HLT                 50   0.3  1,000,000,000  88.3   20,000,000
-TOTAL           14,795 100.0  1,132,936,790 100.0       76,576
+REASON           EXITS     %         CYCLES     %  CYCLES/EXIT    NS/EXIT  %CPU
+IO_INSTRUCTION  12,345  83.4    123,456,789  10.9       10,001      4,090  0.01
+EPT_VIOLATION    2,000  13.5      9,000,001   0.8        4,500      1,840  0.00
+CPUID              400   2.7        480,000   0.0        1,200        491  0.00
+HLT                 50   0.3  1,000,000,000  88.3   20,000,000  8,178,598  0.04
+TOTAL           14,795 100.0  1,132,936,790 100.0       76,576     31,314  0.05
 )");
 }
 
@@ -67,8 +104,8 @@ TEST(Table, NothingHappenedYet)
 	kvm.vcpus = {};
 	EXPECT_EQ("\n" + run(kvm, {}), R"(
 VM-Exits since the VM started: whole VM, 0 vCPUs, VMX, TSC 2445.407 MHz
-REASON  EXITS %  CYCLES %  CYCLES/EXIT
-TOTAL       0 -       0 -            -
+REASON  EXITS %  CYCLES %  CYCLES/EXIT  NS/EXIT  %CPU
+TOTAL       0 -       0 -            -        -  0.00
 )");
 }
 
@@ -77,7 +114,8 @@ TEST(Table, LargestNumbers)
 	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
 	FakeKvm kvm;
 	kvm.vcpus = {{{48, {1, max}}, {30, {max - 1, 0}}}};
-	const std::string out = run(kvm, {});
+	kvm.tsc_khz = 0;
+	const std::string out = run(kvm, {.style = {.width = 200}});
 	EXPECT_NE(out.find("EPT_VIOLATION                            1   0.0  "
 			   "18,446,744,073,709,551,615 100.0  18,446,744,073,709,551,615\n"),
 		  std::string::npos)
@@ -186,20 +224,25 @@ TEST(Json, Vm)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.vcpus.resize(1);
-	EXPECT_EQ(
-		run(kvm, {.format = Format::json}),
-		R"({"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,"emulated":false,)"
-		R"("scope":"vm","cpu":null,"total":{"exits":14645,"cycles":132816790},"reasons":[)"
-		R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789},)"
-		R"({"code":48,"name":"EPT_VIOLATION","exits":2000,"cycles":9000001},)"
-		R"({"code":10,"name":"CPUID","exits":300,"cycles":360000}]})"
-		"\n");
+	EXPECT_EQ(run(kvm, {.format = Format::json}),
+		  R"({"schema":1,"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,)"
+		  R"("emulated":false,"scope":"vm","cpu":null,"period":"since_start",)"
+		  R"("uptime":1000.0,"seconds":1000.0,"total":{"exits":14645,"cycles":132816790,)"
+		  R"("ns":54312754,"cpu_percent":0.0054},"reasons":[)"
+		  R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789,)"
+		  R"("ns":50485170,"cpu_percent":0.005},)"
+		  R"({"code":48,"name":"EPT_VIOLATION","exits":2000,"cycles":9000001,)"
+		  R"("ns":3680369,"cpu_percent":0.0004},)"
+		  R"({"code":10,"name":"CPUID","exits":300,"cycles":360000,)"
+		  R"("ns":147215,"cpu_percent":0.0}]})"
+		  "\n");
 }
 
 TEST(Json, TimeAwayAndHistograms)
 {
 	FakeKvm kvm = detailed_vmx();
-	const auto j = nlohmann::json::parse(run(kvm, {.format = Format::json, .sort = Sort::code}));
+	const auto j =
+		nlohmann::json::parse(run(kvm, {.format = Format::json, .sort = Sort::code}));
 	const auto &io = j["reasons"][2];
 	EXPECT_EQ(io["name"], "IO_INSTRUCTION");
 	EXPECT_EQ(io["user_exits"], 2345);
@@ -246,9 +289,10 @@ TEST(Raw, IsWhatATableIsMadeOf)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
-	EXPECT_EQ("\n" + run(kvm, {.format = Format::raw}), R"(
+	EXPECT_EQ("\n" + run(kvm, {.raw = Raw::all}), R"(
 INPUT ECX     EAX        EBX        ECX        EDX        VIEW
 0x01000000 -> 0x00270001 0x454d564b 0x53746978 0x73746174 INFO 0
+0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
 0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
 0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
 0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION
@@ -271,7 +315,7 @@ TEST(Raw, AsksWhatItIsTold)
 	};
 	for (const auto &[ecx, expected] : cases) {
 		FakeKvm kvm = booted_svm();
-		const auto out = lines(run(kvm, {.format = Format::raw, .raw_ecx = ecx}));
+		const auto out = lines(run(kvm, {.raw = Raw::one, .raw_ecx = ecx}));
 		ASSERT_EQ(out.size(), 2U);
 		EXPECT_EQ(out[1], expected);
 	}
@@ -319,8 +363,8 @@ TEST(Vcpu, ReadsEachOnItsOwnCpu)
 TEST(Vcpu, RawAsksForScopeOne)
 {
 	FakeKvm kvm = real_cpus();
-	run(kvm, {.format = Format::raw, .cpus = {sched_getcpu()}});
-	const std::vector<std::uint32_t> expected{0x01000000, 0x01010000, 0x05010000,
+	run(kvm, {.raw = Raw::all, .cpus = {sched_getcpu()}});
+	const std::vector<std::uint32_t> expected{0x01000000, 0x01010000, 0x01010000, 0x05010000,
 						  0x0201000A, 0x0501000B, 0x00010000};
 	EXPECT_EQ(kvm.asked, expected);
 }
@@ -334,7 +378,9 @@ TEST(Vcpu, GivesNoNumbersOfTwoCpusAsOne)
 	kvm.before = [&] {
 		CpuSet::only(cpus[1]).apply();
 	};
+	const CpuSet before = CpuSet::allowed();
 	EXPECT_THROW(run(kvm, {.cpus = {cpus[0]}}), std::runtime_error);
+	before.apply();
 }
 
 } // namespace

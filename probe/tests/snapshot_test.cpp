@@ -23,7 +23,7 @@ std::uint64_t sum_of_exits(const Snapshot &s)
 std::string why_bad(FakeKvm &kvm)
 {
 	try {
-		read(kvm.cpuid(), Scope::vm);
+		read_vm(kvm);
 	} catch (const BadAnswer &e) {
 		return e.what();
 	}
@@ -33,7 +33,7 @@ std::string why_bad(FakeKvm &kvm)
 TEST(Read, WholeVmIsTheSumOverVcpus)
 {
 	FakeKvm kvm = booted_vmx();
-	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	const Snapshot s = read_vm(kvm);
 	const std::vector<ReasonCount> expected{{{400, 480'000}, 10},
 						{{50, 1'000'000'000}, 12},
 						{{12'345, 123'456'789}, 30},
@@ -48,7 +48,7 @@ TEST(Read, OneVcpu)
 	kvm.current = [] {
 		return 1;
 	};
-	const Snapshot s = read(kvm.cpuid(), Scope::vcpu);
+	const Snapshot s = Reader(kvm.cpuid()).read_cpu(sched_getcpu());
 	const std::vector<ReasonCount> expected{{{100, 120'000}, 10}, {{50, 1'000'000'000}, 12}};
 	EXPECT_EQ(s.reasons, expected);
 	EXPECT_EQ(s.total, (Count{150, 1'000'120'000}));
@@ -57,7 +57,7 @@ TEST(Read, OneVcpu)
 TEST(Read, SvmCodesUpToOther)
 {
 	FakeKvm kvm = booted_svm();
-	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	const Snapshot s = read_vm(kvm);
 	ASSERT_EQ(s.reasons.size(), 5U);
 	EXPECT_EQ(s.reasons[3].code, 0x400);
 	EXPECT_EQ(s.reasons[4].code, other_reason);
@@ -69,7 +69,7 @@ TEST(Read, CountersOver32Bits)
 	FakeKvm kvm;
 	const Count big{0x1'2345'6789'ABCD, 0xFEDC'BA98'7654'3210};
 	kvm.vcpus = {{{1, big}}};
-	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	const Snapshot s = read_vm(kvm);
 	EXPECT_EQ(s.reasons.at(0), (ReasonCount{big, 1}));
 	EXPECT_EQ(s.total, big);
 }
@@ -78,16 +78,18 @@ TEST(Read, NothingHappenedYet)
 {
 	FakeKvm kvm;
 	kvm.vcpus = {};
-	const Snapshot s = read(kvm.cpuid(), Scope::vm);
+	const Snapshot s = read_vm(kvm);
 	EXPECT_TRUE(s.reasons.empty());
 	EXPECT_EQ(s.total, Count{});
 }
 
-TEST(Read, CostsTwoCpuidsAReasonAndTwo)
+TEST(Read, CostsTwoCpuidsAReasonAndThree)
 {
 	FakeKvm kvm = booted_vmx();
-	read(kvm.cpuid(), Scope::vm);
-	EXPECT_EQ(kvm.asked.size(), 2 + 2 * 4U);
+	Reader reader(kvm.cpuid());
+	kvm.asked.clear();
+	reader.read();
+	EXPECT_EQ(kvm.asked.size(), 3 + 2 * 4U);
 	EXPECT_EQ(kvm.asked.back(), selector(View::total, Scope::vm)) << "the total comes last";
 }
 
@@ -105,7 +107,7 @@ TEST(Read, TotalIsNeverBelowTheSumWhileCountersMove)
 		kvm.vcpus[1][fresh++ % 60].exits++;
 	};
 	for (int i = 0; i < 20; i++) {
-		const Snapshot s = read(kvm.cpuid(), Scope::vm);
+		const Snapshot s = read_vm(kvm);
 		EXPECT_GE(s.total.exits, sum_of_exits(s));
 	}
 }
@@ -134,16 +136,15 @@ TEST(Read, EndsWhenNextIsNoReason)
 TEST(Read, EndsWhenEveryReasonIsSeen)
 {
 	FakeKvm kvm;
-	for (std::uint32_t code = 0; code <= UINT16_MAX; code++)
-		kvm.vcpus[0][std::uint16_t(code)] = {1, 1};
-	// The model is slow on that many: answer NEXT and REASON directly.
-	const Cpuid cpuid = [](std::uint32_t, std::uint32_t ecx) {
+	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
 		if (ecx >> 24 == std::uint32_t(View::next))
-			return Regs{ecx & 0xFFFF, 0, 0, 0};
-		return ecx >> 24 == std::uint32_t(View::reason) ? Regs{1, 0, 1, 0}
-								: Regs{0x10000, 0, 0x10000, 0};
+			r = {ecx & 0xFFFF, 0, 0, 0};
+		else if (ecx >> 24 == std::uint32_t(View::reason))
+			r = {1, 0, 1, 0};
+		else if (ecx >> 24 == std::uint32_t(View::total))
+			r = {0x10000, 0, 0x10000, 0};
 	};
-	const Snapshot s = read(cpuid, Scope::vm);
+	const Snapshot s = read_vm(kvm);
 	EXPECT_EQ(s.reasons.size(), 0x10000U);
 	EXPECT_EQ(s.reasons.back().code, other_reason);
 }
@@ -238,11 +239,10 @@ TEST(Percentile, BucketsTouchAndDoNotOverlap)
 TEST(Details, AreReadAfterTheTotal)
 {
 	FakeKvm kvm = detailed_vmx();
-	const Info info = detect(kvm.cpuid());
-	Snapshot s = read(kvm.cpuid(), Scope::vm);
-	kvm.asked.clear();
-	read_details(kvm.cpuid(), Scope::vm, info, s);
-	EXPECT_EQ(kvm.asked.size(), 4 * 17U);
+	const Snapshot s = read_vm(kvm, Details::all);
+	// INFO twice to find it and once to read, then the counts, then the details.
+	ASSERT_EQ(kvm.asked.size(), 2 + 3 + 2 * 4 + 4 * 17U);
+	EXPECT_EQ(kvm.asked[2 + 3 + 2 * 4 - 1], selector(View::total, Scope::vm));
 	EXPECT_EQ(s.reasons[2].user_exits, 2'345U);
 	EXPECT_EQ(s.reasons[2].away_cycles, 223'456'789U);
 	EXPECT_EQ(s.reasons[2].histogram[17], 145U);
@@ -253,9 +253,7 @@ TEST(Details, ThatContradictAreRefused)
 	FakeKvm kvm = detailed_vmx();
 	const auto why = [&] {
 		try {
-			const Info info = detect(kvm.cpuid());
-			Snapshot s = read(kvm.cpuid(), Scope::vm);
-			read_details(kvm.cpuid(), Scope::vm, info, s);
+			read_vm(kvm, Details::all);
 		} catch (const BadAnswer &e) {
 			return std::string(e.what());
 		}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "child.hpp"
+#include "commands.hpp"
+#include "printer.hpp"
+
+namespace exit_stats
+{
+
+int run_command(const Machine &machine, const std::vector<std::string> &command,
+		const Display &display)
+{
+	Reader &reader = machine.reader;
+	const std::uint64_t own_cycles = reader.own_cycles_per_exit(Details::all);
+	const Signals signals;
+	Child child(command, signals);
+
+	// The process is there and waits, so that its creation is not counted.
+	const Snapshot before = reader.read(Details::all);
+	child.start();
+	const int status = child.wait(signals, std::nullopt, [] {});
+	Report report =
+		machine.delta(reader.read(Details::all), before, Period::command, own_cycles);
+	report.command = command;
+
+	Printer printer(display, false);
+	printer.page(report);
+	printer.flush();
+	return exit_as(status);
+}
+
+} // namespace exit_stats

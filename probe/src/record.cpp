@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "child.hpp"
+#include "commands.hpp"
+#include "printer.hpp"
+#include "recording.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace exit_stats
+{
+
+int record(const Machine &machine, const std::string &path, std::chrono::nanoseconds interval,
+	   const std::vector<std::string> &command)
+{
+	Reader &reader = machine.reader;
+	// Details cost eight times what counts do: once a second is often enough.
+	const auto rounds = std::max<std::int64_t>(1, std::chrono::seconds(1) / interval);
+	const std::uint64_t own_cycles =
+		reader.own_cycles_per_exit(rounds == 1 ? Details::all : Details::none);
+	const Signals signals;
+	std::optional<Child> child;
+	if (!command.empty())
+		child.emplace(command, signals);
+
+	Recorder recorder(path, {std::chrono::system_clock::now(),
+				 reader.info(),
+				 machine.emulated,
+				 own_cycles,
+				 command,
+				 {}});
+	std::int64_t round = 0;
+	const auto add = [&] {
+		recorder.add(reader.read(++round % rounds ? Details::none : Details::all));
+	};
+
+	recorder.add(reader.read(Details::all));
+	int status = ok;
+	if (child) {
+		child->start();
+		status = child->wait(signals, interval, add);
+	} else {
+		auto next = std::chrono::steady_clock::now() + interval;
+		while (!signals.wait(next)) {
+			add();
+			next = std::max(next + interval, std::chrono::steady_clock::now());
+		}
+	}
+	recorder.add(reader.read(Details::all));
+	return child ? exit_as(status) : status;
+}
+
+int show_recording(const std::string &path, const Display &display)
+{
+	const std::vector<Session> sessions = load_recording(path);
+	Printer printer(display, false);
+	for (const Session &session : sessions) {
+		const auto &samples = session.samples;
+		const auto report = [&](const Snapshot &later, const Snapshot &earlier,
+					Period period) {
+			Report r{session.info,
+				 without_own(difference(later, earlier), session.info.isa,
+					     session.own_cycles_per_exit),
+				 std::nullopt,
+				 session.emulated,
+				 period,
+				 session.command};
+			r.info.vcpus = later.vcpus;
+			r.uptime = later.time;
+			return r;
+		};
+		const auto has_details = [](const Snapshot &s) {
+			return std::ranges::any_of(s.reasons, &ReasonCount::away_cycles);
+		};
+
+		printer.heading(fmt::format(
+			"{:%Y-%m-%d %H:%M:%S} UTC{}{}, {} sample{}\n",
+			fmt::gmtime(std::chrono::system_clock::to_time_t(session.start)),
+			session.command.empty() ? "" : ", ", shell_words(session.command),
+			samples.size(), samples.size() == 1 ? "" : "s"));
+		if (!samples.empty())
+			printer.expect(difference(samples.back(), samples.front()));
+		for (std::size_t i = 1; i < samples.size(); i++)
+			printer.line(report(samples[i], samples[i - 1], Period::interval));
+		if (display.format != Format::table)
+			continue;
+		// A recorder that was killed has not read the details at the end, but maybe before.
+		auto last = std::find_if(samples.rbegin(), samples.rend(), has_details);
+		if (last == samples.rend() || &*last == &samples.front())
+			last = samples.rbegin();
+		if (samples.size() > 1)
+			printer.page(report(*last, samples.front(), Period::recording));
+	}
+	printer.flush();
+	return ok;
+}
+
+} // namespace exit_stats

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// Recordings: files with the counters of a VM over time, that grow and survive a kill.
+///
+/// Version 1 of the format. All that is longer than a byte is a number in LEB128: seven bits a
+/// byte, lowest first, bit 7 set in every byte but the last; 64 bits at most, in as few bytes as
+/// it takes. So a file is the same on every machine.
+///
+///     recording   89 65 78 73 74 0D 0A     "\x89exst\r\n"
+///                 01                       version of the format
+///                 session, samples, session, samples, ...   in frames, up to the end
+///
+///     frame       number                   bytes of the payload, 1 to 2^23
+///                 payload                  a session or a sample
+///                 4 bytes, lowest first    CRC-32 (zlib's, IEEE 802.3) of the two
+///
+///     session     01
+///                 number                   start: ns since 1970-01-01 00:00 UTC, below 2^63
+///                 number                   bit 0: emulated, so that cycles are not time
+///                 number                   ABI version of the leaf
+///                 number                   views of the leaf: bit n: view n exists
+///                 number                   ISA of the reasons: 1 VMX, 2 SVM
+///                 number                   vCPUs
+///                 number                   kHz of the host's TSC, 0 if unknown
+///                 number                   buckets of a histogram
+///                 number                   cycles of one of the recorder's own VM-Exits
+///                 number                   arguments of the command, 0 if there is none
+///                 arguments x              number: its bytes; the bytes
+///
+///     sample      02
+///                 number                   bit 0: from zero, bit 1: time away, bit 2: histograms
+///                 number                   ns since the last sample
+///                 number                   vCPUs
+///                 number, number           exits and cycles of the total that no reason has
+///                 delta                    VM-Exits that the recorder has caused itself
+///                 number                   reasons that follow
+///                 reasons x                by code:
+///                     number               code less the smallest that can come here: 0 for
+///                                          the first, else the last one plus 1
+///                     delta, delta         exits, cycles
+///                     delta, delta         if time away: exits to userspace; away cycles less
+///                                          cycles
+///                     number               if histograms: bit n: a delta for bucket n follows
+///                     deltas               by bucket
+///
+/// Flags without a meaning are 0, and numbers that are 32 bits wide in the leaf are so here. A
+/// delta d makes (last + d) mod 2^64 of a counter, where last is what the last delta for it has
+/// made, or 0. A session begins with every counter, and the ns since the guest's boot, at 0. A
+/// sample has the reasons that have come in the session so far; one that does not come in a sample
+/// has not changed. A sample from zero sets every counter to 0 and forgets the reasons before it
+/// adds its deltas, as after a reset. Time away and histograms may be read less often than exits:
+/// samples without those bits say nothing of them. The total, its parts and away cycles fit 64
+/// bits.
+#pragma once
+
+#include "exit_stats.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace exit_stats
+{
+
+/// What one run of `exitstat record` saw: the whole VM, again and again.
+struct Session {
+	std::chrono::system_clock::time_point start; ///< not before 1970
+	Info info;
+	bool emulated;			   ///< cycles are not time
+	std::uint64_t own_cycles_per_exit; ///< Reader::own_cycles_per_exit()
+	std::vector<std::string> command;  ///< that was watched, if any
+	/// By time. Time away and histograms are there only where they were read.
+	std::vector<Snapshot> samples;
+};
+
+/// What a file says that is no recording, or not a whole one. All before the offset is good.
+struct BadRecording : std::runtime_error {
+	BadRecording(const std::string &what, std::uint64_t offset)
+		: std::runtime_error(what), offset(offset)
+	{
+	}
+
+	std::uint64_t offset; ///< bytes; where a frame begins, or the beginning of the file
+};
+
+/// Appends a session to a recording, sample by sample. After a kill at any time, and also after an
+/// error, what is in the file is whole.
+class Recorder
+{
+public:
+	/// Makes the file if there is none, and else appends to it; the header's samples are not
+	/// written. Throws BadRecording if the file has anything else in it or ends within a frame,
+	/// and std::runtime_error if another Recorder has it or it cannot be written. The file is
+	/// then as it was.
+	Recorder(const std::string &path, const Session &header);
+
+	~Recorder();
+
+	/// Throws std::runtime_error if it cannot be written: the file then ends after the last
+	/// sample that could. Throws std::invalid_argument for a snapshot that is earlier than the
+	/// last one, or that no Reader makes: what add() writes is what load_recording() returns.
+	void add(const Snapshot &snapshot);
+
+private:
+	struct File;
+	std::unique_ptr<File> file;
+};
+
+/// All sessions of a recording, one at least. Throws BadRecording, also if the samples would take
+/// more than \p memory bytes, and std::system_error.
+std::vector<Session> load_recording(const std::string &path, std::size_t memory = 1U << 30);
+
+} // namespace exit_stats

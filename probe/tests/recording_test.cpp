@@ -1,0 +1,810 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// Recordings: what is written is what is read, and nothing else is.
+#include "recording.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <sstream>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace exit_stats;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+namespace exit_stats
+{
+
+// What EXPECT_EQ needs of them.
+static bool operator==(const Snapshot &a, const Snapshot &b)
+{
+	return a.time == b.time && a.vcpus == b.vcpus && a.total == b.total &&
+	       a.reasons == b.reasons && a.own_exits == b.own_exits;
+}
+
+static bool operator==(const Info &a, const Info &b)
+{
+	return a.abi_version == b.abi_version && a.views == b.views && a.isa == b.isa &&
+	       a.vcpus == b.vcpus && a.tsc_khz == b.tsc_khz && a.buckets == b.buckets;
+}
+
+static bool operator==(const Session &a, const Session &b)
+{
+	return a.start == b.start && a.info == b.info && a.emulated == b.emulated &&
+	       a.own_cycles_per_exit == b.own_cycles_per_exit && a.command == b.command &&
+	       a.samples == b.samples;
+}
+
+static void PrintTo(const Snapshot &s, std::ostream *out)
+{
+	*out << "snapshot at " << s.time.count() << " ns, " << s.reasons.size() << " reasons, "
+	     << s.total.exits << " exits";
+}
+
+} // namespace exit_stats
+
+namespace
+{
+
+constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+
+std::string contents(const std::string &path)
+{
+	std::ostringstream out;
+	out << std::ifstream(path, std::ios::binary).rdbuf();
+	return out.str();
+}
+
+void put_contents(const std::string &path, std::string_view bytes)
+{
+	// Some file systems take their time when a file is written anew.
+	std::filesystem::remove(path);
+	std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
+}
+
+/// Why a recording is refused; empty if it is not.
+std::string complaint(const std::function<void()> &f)
+{
+	try {
+		f();
+	} catch (const std::exception &e) {
+		return e.what();
+	}
+	return {};
+}
+
+class Recording : public testing::Test
+{
+protected:
+	void SetUp() override
+	{
+		std::string name = testing::TempDir() + "recording_test.XXXXXX";
+		ASSERT_TRUE(mkdtemp(name.data()));
+		folder = name;
+		path = folder + "/a recording";
+	}
+
+	void TearDown() override
+	{
+		std::filesystem::remove_all(folder);
+	}
+
+	std::string folder, path;
+};
+
+// ---- Sessions to record ------------------------------------------------------------------------
+
+Session vmx(std::vector<std::string> command = {})
+{
+	return {std::chrono::system_clock::time_point(1'763'720'000'123'456'789ns),
+		{1, 0b111111, Isa::vmx, 2, 2'445'407, 32},
+		false,
+		1234,
+		std::move(command),
+		{}};
+}
+
+Session svm()
+{
+	return {std::chrono::system_clock::time_point(0ns),
+		{1, 0b100111, Isa::svm, 1, 0, 32},
+		true,
+		max,
+		{},
+		{}};
+}
+
+/// The counters of a VM, which go on in a way that is the same each time.
+class Vm
+{
+public:
+	Vm(Isa isa, std::initializer_list<std::uint16_t> codes)
+	{
+		now.time = 12'345'678'901ns;
+		now.vcpus = 2;
+		for (const std::uint16_t code : codes) {
+			now.reasons.push_back({{1'000'000, 2'000'000'000}, code});
+			now.reasons.back().histogram.resize(32);
+		}
+		now.own_exits = isa == Isa::vmx ? 100 : 0;
+	}
+
+	/// A reading after a second with up to so many exits for a reason.
+	Snapshot read(Details details, unsigned most = 1000)
+	{
+		now.time += 1s + std::chrono::nanoseconds(random() % 100'000);
+		now.own_exits += 27;
+		now.total = {random() % 50, random() % 50'000};
+		for (ReasonCount &r : now.reasons) {
+			// Some are seldom.
+			const std::uint64_t exits = random() % 4 ? random() % (most + 1) : 0;
+			for (std::uint64_t i = 0; i < exits; i++) {
+				const unsigned bucket = 9 + r.code % 4 + unsigned(random() % 3);
+				r.histogram[bucket]++;
+				r.cycles += bucket_min(bucket) + random() % bucket_min(bucket);
+			}
+			r.exits += exits;
+			r.user_exits += r.code == 30 ? exits / 3 : 0;
+			r.away_cycles = r.cycles + 100'000 * r.user_exits;
+			now.total.exits += r.exits;
+			now.total.cycles += r.cycles;
+		}
+		Snapshot s = now;
+		if (details == Details::none)
+			for (ReasonCount &r : s.reasons)
+				r = {r, r.code};
+		return s;
+	}
+
+	std::mt19937_64 random{1};
+	Snapshot now{};
+};
+
+Vm busy_vmx()
+{
+	return {Isa::vmx, {0, 1, 7, 10, 12, 28, 30, 31, 32, 48, 49, 52}};
+}
+
+/// What is recorded, as load_recording() ought to give it.
+Session record(const std::string &path, Session session, std::vector<Snapshot> samples)
+{
+	Recorder recorder(path, session);
+	for (const Snapshot &s : samples)
+		recorder.add(s);
+	session.samples = std::move(samples);
+	return session;
+}
+
+/// Two sessions of different VMs.
+std::vector<Session> record_two(const std::string &path)
+{
+	Vm intel = busy_vmx(), amd(Isa::svm, {0x72, 0x78, 0x400, 0xFFFF});
+	std::vector<Snapshot> a, b;
+	for (int i = 0; i < 10; i++)
+		a.push_back(intel.read(i % 3 ? Details::none : Details::all));
+	for (int i = 0; i < 3; i++)
+		b.push_back(amd.read(Details::none));
+	return {record(path, vmx({"make", "-j8", "a b"}), a), record(path, svm(), b)};
+}
+
+// ---- The format, a second time, after its description ------------------------------------------
+
+const std::string magic = "\x89"
+			  "exst\r\n\x01";
+
+std::string number(std::uint64_t n)
+{
+	return n < 128 ? std::string(1, char(n)) : char(n % 128 + 128) + number(n / 128);
+}
+
+std::string numbers(std::initializer_list<std::uint64_t> all)
+{
+	std::string s;
+	for (const std::uint64_t n : all)
+		s += number(n);
+	return s;
+}
+
+std::string frame(const std::string &payload)
+{
+	std::string s = number(payload.size()) + payload;
+	std::uint32_t crc = ~0U;
+	for (const char c : s) {
+		crc ^= std::uint8_t(c);
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
+	}
+	for (int i = 0; i < 4; i++)
+		s += char(~crc >> 8 * i);
+	return s;
+}
+
+/// The payloads of a good recording.
+std::vector<std::string> payloads(const std::string &file)
+{
+	std::vector<std::string> all;
+	for (std::size_t at = magic.size(); at < file.size(); at += 4) {
+		std::size_t length = 0;
+		for (int shift = 0;; shift += 7) {
+			const auto byte = std::uint8_t(file.at(at++));
+			length |= std::size_t(byte % 128) << shift;
+			if (byte < 128)
+				break;
+		}
+		all.push_back(file.substr(at, length));
+		at += length;
+	}
+	return all;
+}
+
+const std::string session_payload = numbers({1, 0, 0, 1, 0b111111, 1, 2, 2'445'407, 32, 1234, 0});
+
+TEST_F(Recording, IsWhatItsFormatSays)
+{
+	Session session = vmx({"make", ""});
+	session.emulated = true;
+	Snapshot a{.time = 300ns,
+		   .vcpus = 2,
+		   .total = {107, 5001},
+		   .reasons = {{{7, 1000}, 10}, {{93, 4000}, 30}},
+		   .own_exits = 5};
+	Snapshot b = a;
+	b.time += 1s;
+	b.reasons[1] = {{94, 4500}, 30, 3, 9500, Histogram(32)};
+	b.reasons[0].away_cycles = 1000;
+	b.reasons[0].histogram = Histogram(32);
+	b.reasons[1].histogram[12] = 93;
+	b.reasons[1].histogram[31] = 1;
+	b.total = {101, 5500};
+	// A reset.
+	Snapshot c{.time = b.time, .vcpus = 3, .total = {1, 2}, .reasons = {{{1, 2}, 48}}};
+	record(path, session, {a, b, c});
+
+	EXPECT_EQ(contents(path),
+		  magic +
+			  frame(numbers({1, 1'763'720'000'123'456'789, 1, 1, 0b111111, 1, 2,
+					 2'445'407, 32, 1234, 2}) +
+				"\x04make"s + "\0"s) +
+			  frame(numbers({2, 0, 300, 2, 7, 1, 5, 2, // sample
+					 10, 7, 1000,		   // CPUID
+					 19, 93, 4000})) +	   // IO_INSTRUCTION: 30 - 11
+			  frame(numbers({2, 0b110, 1'000'000'000, 2, 0, 0, 0, 1, // sample
+					 30, 1, 500, 3, 5000, 1 << 12 | 1U << 31, 93, 1})) +
+			  frame(numbers({2, 0b001, 0, 3, 0, 0, 0, 1, 48, 1, 2})));
+	session.samples = {a, b, c};
+	EXPECT_EQ(load_recording(path), std::vector{session});
+}
+
+// ---- What is written is what is read -----------------------------------------------------------
+
+TEST_F(Recording, HasTheSessionsOfAllRuns)
+{
+	const auto sessions = record_two(path);
+	EXPECT_EQ(load_recording(path), sessions);
+}
+
+TEST_F(Recording, MayHaveNoSamples)
+{
+	EXPECT_EQ(load_recording((Recorder(path, svm()), path)), std::vector{svm()});
+}
+
+TEST_F(Recording, BeginsInAnEmptyFile)
+{
+	put_contents(path, "");
+	Recorder(path, svm());
+	EXPECT_EQ(load_recording(path), std::vector{svm()});
+}
+
+TEST_F(Recording, KeepsCountersOfAllSizesThatGoAnywhere)
+{
+	std::mt19937_64 random(2);
+	const auto any = [&] {
+		return random() >> random() % 64;
+	};
+	std::vector<Snapshot> samples(300);
+	std::chrono::nanoseconds time{};
+	for (Snapshot &s : samples) {
+		s.time = time += std::chrono::nanoseconds(any() >> 9);
+		s.vcpus = std::uint32_t(any());
+		s.own_exits = any();
+		const bool histograms = random() % 2, away = random() % 2;
+		for (std::uint32_t code = 0; code <= UINT16_MAX; code += any() % 30'000) {
+			ReasonCount r{{any() >> 8, any() >> 8}, std::uint16_t(code)};
+			if (away) {
+				r.away_cycles = r.cycles + (any() >> 1);
+				r.user_exits = any();
+			}
+			for (int i = 0; histograms && i < 32; i++)
+				r.histogram.push_back(random() % 4 ? 0 : any());
+			s.total.exits += r.exits;
+			s.total.cycles += r.cycles;
+			s.reasons.push_back(r);
+			code++;
+		}
+	}
+	samples.back().time = std::chrono::nanoseconds(INT64_MAX);
+	samples.back().total = {max, max};
+	const Session session = record(path, vmx(), samples);
+	EXPECT_EQ(load_recording(path), std::vector{session});
+}
+
+TEST_F(Recording, OfSixtyFourBuckets)
+{
+	Session session = vmx();
+	session.info.buckets = 64;
+	Snapshot s{.total = {1, 1}, .reasons = {{{1, 1}, 10, 0, 0, Histogram(64)}}};
+	s.reasons[0].histogram[63] = max;
+	EXPECT_EQ(load_recording((record(path, session, {s, s}), path))[0].samples,
+		  (std::vector{s, s}));
+}
+
+TEST_F(Recording, IsSmall)
+{
+	Vm vm = busy_vmx();
+	const auto bytes_per_sample = [&](Details details, unsigned most) {
+		std::filesystem::remove(path);
+		Recorder recorder(path, vmx());
+		recorder.add(vm.read(details, most));
+		const auto before = std::filesystem::file_size(path);
+		for (int i = 0; i < 100; i++)
+			recorder.add(vm.read(details, most));
+		return (std::filesystem::file_size(path) - before) / 100;
+	};
+	const auto idle = bytes_per_sample(Details::none, 0);
+	const auto counts = bytes_per_sample(Details::none, 1000);
+	const auto all = bytes_per_sample(Details::all, 1000);
+	RecordProperty("bytes_idle", int(idle));
+	RecordProperty("bytes_counts", int(counts));
+	RecordProperty("bytes_all", int(all));
+	EXPECT_LE(idle, 22U);
+	EXPECT_LE(counts, 80U);
+	EXPECT_LE(all, 200U);
+}
+
+// ---- What is not a recording -------------------------------------------------------------------
+
+void expect_refused(const std::string &path, std::uint64_t offset, const std::string &how)
+{
+	const std::string before = contents(path);
+	try {
+		load_recording(path);
+		ADD_FAILURE() << "not refused: " << how;
+	} catch (const BadRecording &e) {
+		EXPECT_EQ(e.offset, offset) << e.what();
+		EXPECT_NE(std::string(e.what()).find(how), std::string::npos) << e.what();
+		EXPECT_TRUE(std::string(e.what()).starts_with(path + ": ")) << e.what();
+		EXPECT_NE(std::string(e.what()).find("offset " + std::to_string(offset)),
+			  std::string::npos)
+			<< e.what();
+		// Nor is it appended to.
+		EXPECT_EQ(complaint([&] { Recorder(path, vmx()); }), e.what());
+	}
+	EXPECT_EQ(contents(path), before) << how;
+}
+
+TEST_F(Recording, ForeignFilesAreRefused)
+{
+	for (const std::string &foreign :
+	     {"x"s, "\n"s, "{\"abi_version\":1}\n"s, magic.substr(0, 6),
+	      "\x7f"
+	      "ELF"s,
+	      "\0"s + magic, std::string(10'000, '\0')}) {
+		put_contents(path, foreign);
+		expect_refused(path, 0, "not a recording of exitstat");
+	}
+	put_contents(path, magic.substr(0, 7) + "\x02");
+	expect_refused(path, 0, "a recording in a format that this program does not read");
+}
+
+TEST_F(Recording, DamagedPayloadsAreRefused)
+{
+	const std::string ok = numbers({2, 0, 5, 1, 0, 0, 0, 0});
+	const std::string huge(10, '\xFF');
+	const struct {
+		const char *how;
+		std::string payload;
+	} cases[] = {
+		{"neither a session nor a sample", numbers({0})},
+		{"neither a session nor a sample", numbers({3, 0})},
+		{"longer than all of it", "\x02"},
+		{"longer than all of it", ok.substr(0, ok.size() - 1)},
+		{"a sample has a rest", ok + "\0"s},
+		{"a session has a rest", session_payload + "\0"s},
+		{"it has 8 where 7 is the most", numbers({2, 8, 5, 1, 0, 0, 0, 0})},
+		{"it has 2 where 1 is the most",
+		 numbers({1, 0, 2, 1, 0b111111, 1, 2, 2'445'407, 32, 1234, 0})},
+		{"ABI version 2", numbers({1, 0, 0, 2, 0b111111, 1, 2, 2'445'407, 32, 1234, 0})},
+		{"instruction set 3",
+		 numbers({1, 0, 0, 1, 0b111111, 3, 2, 2'445'407, 32, 1234, 0})},
+		{"is the most", numbers({1, max / 2 + 1, 0, 1, 0b111111, 1, 2, 0, 32, 1234, 0})},
+		{"is the most", numbers({1, 0, 0, 1, 0b111111, 1, 1ULL << 32, 0, 32, 1234, 0})},
+		{"longer than all of it", session_payload.substr(0, 14) + numbers({max})},
+		{"longer than all of it", session_payload.substr(0, 14) + numbers({1, 2}) + "a"},
+		// Numbers: of 65 bits and more, and longer than they need be.
+		{"a number in it is too long", "\x02\0"s + huge},
+		{"a number in it is too long", "\x02\0"s + std::string(9, '\x80') + "\x02"},
+		{"a number in it is too long", "\x02\0\x85\0\x01\0\0\0\0"s},
+		// Time: beyond 2^63 ns after the boot, at once or with the last sample.
+		{"is the most", numbers({2, 0, max / 2 + 1, 1, 0, 0, 0, 0})},
+		{"is the most", numbers({2, 0, max / 2 - 99, 1, 0, 0, 0, 0})},
+		{"is the most", numbers({2, 0, 5, 1ULL << 32, 0, 0, 0, 0})},
+		// Reasons: more than are there, out of the range.
+		{"longer than all of it", numbers({2, 0, 5, 1, 0, 0, 0, max})},
+		{"longer than all of it", numbers({2, 0, 5, 1, 0, 0, 0, 2, 10, 1, 1})},
+		{"it has 65536 where 65535", numbers({2, 0, 5, 1, 0, 0, 0, 1, 65536, 1, 1})},
+		{"it has 65525 where 65524",
+		 numbers({2, 0, 5, 1, 0, 0, 0, 2, 10, 1, 1, 65525, 1, 1})},
+		{"too many reasons", numbers({2, 0, 5, 1, 0, 0, 0, 2, 65535, 1, 1, 0, 1, 1})},
+		// Buckets that there are not.
+		{"it has 4294967296 where 4294967295",
+		 numbers({2, 4, 5, 1, 0, 0, 0, 1, 10, 1, 1, 1ULL << 32, 1})},
+		// Sums.
+		{"a total does not fit", numbers({2, 0, 5, 1, max, 0, 0, 1, 10, 1, 1})},
+		{"a total does not fit", numbers({2, 0, 5, 1, 0, 1, 0, 1, 10, 1, max})},
+		{"a total does not fit", numbers({2, 0, 5, 1, 0, 0, 0, 2, 1, max, 0, 0, max, 0})},
+		{"time away does not fit", numbers({2, 2, 5, 1, 0, 0, 0, 1, 10, 1, 1, 0, max})},
+	};
+	const std::string good =
+		magic + frame(session_payload) + frame(numbers({2, 0, 100, 1, 0, 0, 0, 0}));
+	for (const auto &[how, payload] : cases) {
+		put_contents(path, good + frame(payload) + frame(ok));
+		expect_refused(path, good.size(), how);
+	}
+	put_contents(path, good + frame(ok));
+	EXPECT_EQ(load_recording(path)[0].samples.size(), 2U);
+}
+
+TEST_F(Recording, HistogramsOfNoKnownShapeAreRefused)
+{
+	for (const std::uint64_t buckets : {0U, 1U, 33U, 66U, 0xFFFFFFFFU}) {
+		const std::string good =
+			magic + frame(numbers({1, 0, 0, 1, 0b111111, 1, 2, 0, buckets, 1234, 0}));
+		put_contents(path, good + frame(numbers({2, 4, 5, 1, 0, 0, 0, 1, 10, 1, 1, 1, 1})));
+		expect_refused(path, good.size(), "histograms where there are none");
+		put_contents(path, good + frame(numbers({2, 0, 5, 1, 0, 0, 0, 1, 10, 1, 1})));
+		EXPECT_EQ(load_recording(path)[0].samples.size(), 1U);
+	}
+}
+
+TEST_F(Recording, DamagedFramesAreRefused)
+{
+	const std::string good = magic + frame(session_payload);
+	for (const auto &[how, bytes] :
+	     {std::pair("cannot be as long", "\0"s + std::string(4, '\0')),
+	      {"cannot be as long", "\x81\x80\x80\x04"s + std::string(100, '\0')},
+	      {"cannot be as long", std::string(100, '\xFF')},
+	      {"truncated", "\xFF"s},
+	      {"truncated", "\x80\x80\x80\x04"s + std::string(100, '\0')},
+	      {"checksum", "\x08\x02\0\x05\x01\0\0\0\0"s + "abcd"},
+	      {"checksum", "\x88\0\x02\0\x05\x01\0\0\0\0"s + "abcd"}}) {
+		put_contents(path, good + bytes);
+		expect_refused(path, good.size(), how);
+	}
+	put_contents(path, magic);
+	expect_refused(path, magic.size(), "nothing was recorded");
+	put_contents(path, magic + frame(numbers({2, 0, 5, 1, 0, 0, 0, 0})));
+	expect_refused(path, magic.size(), "neither a session nor a sample of one");
+}
+
+TEST_F(Recording, EveryTruncationIsRefusedOrABeginning)
+{
+	const auto sessions = record_two(path);
+	const std::string whole = contents(path);
+	std::vector<std::size_t> ends{magic.size()};
+	for (const std::string &payload : payloads(whole))
+		ends.push_back(ends.back() + frame(payload).size());
+	ASSERT_EQ(ends.back(), whole.size());
+
+	for (std::size_t size = 0; size < whole.size(); size++) {
+		put_contents(path, whole.substr(0, size));
+		const auto end = std::ranges::upper_bound(ends, size);
+		if (size < magic.size()) {
+			EXPECT_THROW(load_recording(path), BadRecording);
+		} else if (size == magic.size() || *(end - 1) != size) {
+			expect_refused(path, *(end - 1), "truncated");
+		} else {
+			const auto some = load_recording(path);
+			EXPECT_EQ(some[0].samples.size() + (some.size() > 1) +
+					  (some.size() > 1 ? some[1].samples.size() : 0),
+				  std::size_t(end - ends.begin()) - 2);
+			EXPECT_EQ(some[0].command, sessions[0].command);
+		}
+	}
+}
+
+TEST_F(Recording, EveryChangedByteIsFound)
+{
+	record_two(path);
+	const std::string whole = contents(path);
+	std::mt19937 random(3);
+	for (std::size_t at = 0; at < whole.size(); at++)
+		for (int i = 0; i < 3; i++) {
+			std::string changed = whole;
+			changed[at] ^= char(1 + random() % 255);
+			put_contents(path, changed);
+			try {
+				load_recording(path);
+				ADD_FAILURE() << "byte " << at << " as " << int(changed[at]);
+			} catch (const BadRecording &e) {
+				EXPECT_LE(e.offset, at);
+			}
+		}
+}
+
+// Somebody who can compute checksums writes the file.
+TEST_F(Recording, MaliceIsRefusedOrHarmless)
+{
+	record_two(path);
+	const auto good = payloads(contents(path));
+	std::mt19937 random(4);
+	int refused = 0, read = 0;
+	for (int round = 0; round < 5000; round++) {
+		auto bad = good;
+		for (unsigned changes = 1 + random() % 4; changes; changes--) {
+			std::string &payload = bad[random() % bad.size()];
+			const std::size_t at = random() % payload.size();
+			const char byte = char(random() % 2 ? random() : 0xFF);
+			switch (random() % 4) {
+			case 0:
+				payload.insert(at, random() % 12, byte);
+				break;
+			case 1:
+				payload.erase(at, random() % 4);
+				break;
+			default:
+				payload[at] = byte;
+			}
+			payload += payload.empty() ? "\x02" : "";
+		}
+		std::string file = magic;
+		for (const std::string &payload : bad)
+			file += frame(payload);
+		put_contents(path, file);
+		try {
+			for (const Session &session : load_recording(path))
+				for (std::size_t i = 1; i < session.samples.size(); i++)
+					without_own(difference(session.samples[i],
+							       session.samples[i - 1]),
+						    session.info.isa, session.own_cycles_per_exit);
+			read++;
+		} catch (const BadRecording &e) {
+			EXPECT_LE(e.offset, file.size());
+			refused++;
+		}
+	}
+	EXPECT_GT(refused, 500);
+	EXPECT_GT(read, 500);
+}
+
+TEST_F(Recording, DoesNotTakeAllMemory)
+{
+	// 65,536 reasons with a histogram each, and then a sample of few bytes again and again.
+	std::string all = numbers({2, 4, 5, 1, 0, 0, 0, 65536});
+	for (int code = 0; code < 65536; code++)
+		all += numbers({0, 1, 1, 1, 1});
+	std::string file = magic + frame(session_payload) + frame(all);
+	for (int i = 0; i < 10'000; i++)
+		file += frame(numbers({2, 4, 5, 1, 0, 0, 0, 0}));
+	put_contents(path, file);
+	try {
+		load_recording(path, 64 << 20);
+		FAIL();
+	} catch (const BadRecording &e) {
+		EXPECT_EQ(std::string(e.what()).find(path + ": too long at offset "), 0U)
+			<< e.what();
+		EXPECT_LT(e.offset, file.size());
+	}
+	// To append to it takes no more than one of them.
+	EXPECT_EQ(complaint([&] { Recorder(path, vmx()); }), "");
+}
+
+TEST_F(Recording, CannotBeReadIfItIsNotThere)
+{
+	EXPECT_EQ(complaint([&] { load_recording(path); }),
+		  "cannot read " + path + ": No such file or directory");
+	EXPECT_EQ(complaint([&] { load_recording(folder); }),
+		  "cannot read " + folder + ": Is a directory");
+}
+
+TEST_F(Recording, CanBeReadFromAPipe)
+{
+	const auto sessions = record_two(path);
+	const std::string fifo = folder + "/fifo";
+	ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+	const pid_t child = fork();
+	if (!child) {
+		std::ofstream(fifo) << contents(path);
+		_exit(0);
+	}
+	EXPECT_EQ(load_recording(fifo), sessions);
+	waitpid(child, nullptr, 0);
+}
+
+// ---- Writing -----------------------------------------------------------------------------------
+
+TEST_F(Recording, IsOfOneRecorderAtATime)
+{
+	{
+		Recorder first(path, vmx());
+		EXPECT_EQ(complaint([&] { Recorder(path, svm()); }),
+			  "cannot record to " + path + ": somebody else is recording to it");
+		// Readers do not mind.
+		EXPECT_EQ(load_recording(path).size(), 1U);
+	}
+	Recorder(path, svm());
+	EXPECT_EQ(load_recording(path).size(), 2U);
+}
+
+TEST_F(Recording, IsAFile)
+{
+	const std::string fifo = folder + "/fifo";
+	ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+	for (const std::string &other : {"/dev/null"s, "/dev/full"s, fifo})
+		EXPECT_EQ(complaint([&] { Recorder(other, vmx()); }),
+			  "cannot record to " + other + ": not a regular file");
+	EXPECT_EQ(complaint([&] { Recorder(folder, vmx()); }),
+		  "cannot record to " + folder + ": Is a directory");
+	EXPECT_EQ(complaint([&] { Recorder(folder + "/no/file", vmx()); }),
+		  "cannot record to " + folder + "/no/file: No such file or directory");
+}
+
+TEST_F(Recording, RefusesWhatNoReaderMakes)
+{
+	Vm vm = busy_vmx();
+	const Snapshot good = vm.read(Details::all);
+	Recorder recorder(path, vmx());
+	recorder.add(good);
+	const std::string before = contents(path);
+	const std::pair<const char *, std::function<void(Snapshot &)>> cases[] = {
+		{"back in time",
+		 [](Snapshot &s) {
+			 s.time -= 1ns;
+		 }},
+		{"before all time",
+		 [](Snapshot &s) {
+			 s.time = std::chrono::nanoseconds::min();
+		 }},
+		{"total too small",
+		 [](Snapshot &s) {
+			 s.total.exits = 1;
+		 }},
+		{"total too small",
+		 [](Snapshot &s) {
+			 s.total.cycles = 1;
+		 }},
+		{"sum too large",
+		 [](Snapshot &s) {
+			 s.reasons[0].exits = max;
+		 }},
+		{"out of order",
+		 [](Snapshot &s) {
+			 std::swap(s.reasons[0], s.reasons[1]);
+		 }},
+		{"twice",
+		 [](Snapshot &s) {
+			 s.reasons[1].code = s.reasons[0].code;
+		 }},
+		{"histograms of some",
+		 [](Snapshot &s) {
+			 s.reasons[3].histogram.clear();
+		 }},
+		{"buckets",
+		 [](Snapshot &s) {
+			 s.reasons[3].histogram.resize(34);
+		 }},
+		{"buckets",
+		 [](Snapshot &s) {
+			 s.reasons[3].histogram.resize(65);
+		 }},
+		{"less time away",
+		 [](Snapshot &s) {
+			 s.reasons[3].away_cycles = 1;
+		 }},
+	};
+	for (const auto &[what, change] : cases) {
+		Snapshot bad = good;
+		change(bad);
+		EXPECT_THROW(recorder.add(bad), std::invalid_argument) << what;
+		EXPECT_EQ(contents(path), before) << what;
+	}
+	recorder.add(good);
+	EXPECT_EQ(load_recording(path)[0].samples, (std::vector{good, good}));
+
+	const std::string other = folder + "/other";
+	Session session = vmx();
+	session.info.isa = Isa(3);
+	EXPECT_THROW(Recorder(other, session), std::invalid_argument);
+	session = vmx();
+	session.start -= std::chrono::hours(24 * 365 * 100);
+	EXPECT_THROW(Recorder(other, session), std::invalid_argument);
+	EXPECT_FALSE(std::filesystem::exists(other));
+}
+
+/// Add samples until that fails. The file has then what was added, and can be added to again.
+void fill(const std::string &path, const std::string &error, const std::function<void()> &make_room)
+{
+	Vm vm = busy_vmx();
+	std::vector<Snapshot> added;
+	Recorder recorder(path, vmx());
+	std::string what;
+	while (added.size() < 10'000) {
+		const Snapshot s = vm.read(Details::all, 10);
+		what = complaint([&] { recorder.add(s); });
+		if (!what.empty())
+			break;
+		added.push_back(s);
+	}
+	const auto size = std::filesystem::file_size(path);
+	EXPECT_EQ(what, "cannot record more to " + path + ", which is good up to its end, offset " +
+				std::to_string(size) + ": " + error);
+	EXPECT_GT(added.size(), 10U);
+	EXPECT_EQ(load_recording(path)[0].samples, added);
+
+	make_room();
+	added.push_back(vm.read(Details::none));
+	recorder.add(added.back());
+	EXPECT_EQ(load_recording(path)[0].samples, added);
+}
+
+TEST_F(Recording, SurvivesALimitOfItsSize)
+{
+	rlimit before{};
+	ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+	const rlimit low{10'000, before.rlim_max};
+	ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &low), 0);
+	fill(path, "File too large", [&] { setrlimit(RLIMIT_FSIZE, &before); });
+}
+
+TEST_F(Recording, SurvivesAFullDisk)
+{
+	if (mount("none", folder.c_str(), "tmpfs", 0, "size=16k"))
+		GTEST_SKIP() << "cannot mount a small disk: " << std::strerror(errno);
+	fill(path, "No space left on device",
+	     [&] { mount("none", folder.c_str(), "tmpfs", MS_REMOUNT, "size=32k"); });
+
+	// A new one that has no room at all.
+	put_contents(folder + "/rest", std::string(1 << 20, 'x'));
+	EXPECT_NE(complaint([&] { Recorder(folder + "/new", vmx()); }), "");
+	EXPECT_EQ(std::filesystem::file_size(folder + "/new"), 0U);
+	umount2(folder.c_str(), MNT_DETACH);
+}
+
+TEST_F(Recording, SurvivesAKill)
+{
+	for (int round = 0; round < 20; round++) {
+		int ready[2];
+		ASSERT_EQ(pipe(ready), 0);
+		const pid_t child = fork();
+		if (!child) {
+			Vm vm = busy_vmx();
+			const Snapshot s = vm.read(Details::all);
+			Recorder recorder(path, vmx());
+			[[maybe_unused]] const auto n = write(ready[1], "", 1);
+			for (;;)
+				recorder.add(vm.read(Details::all, 1));
+		}
+		char byte;
+		ASSERT_EQ(read(ready[0], &byte, 1), 1);
+		usleep(useconds_t(round) * 200);
+		kill(child, SIGKILL);
+		waitpid(child, nullptr, 0);
+		close(ready[0]);
+		close(ready[1]);
+		EXPECT_EQ(load_recording(path).size(), std::size_t(round) + 1);
+	}
+}
+
+} // namespace

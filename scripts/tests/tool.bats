@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+# What exitstat does in the inner VM besides showing a table. TOOL is the folder of results, BUILD where exitstat was
+# built.
+
+inner() { # NAME
+    printf '%s/inner/exitstat.%s' "$TOOL" "$1"
+}
+
+cpuids() { # JSON
+    jq '[.reasons[] | select(.name == "CPUID" or .name == "cpuid") | .exits] | add // 0' "$1"
+}
+
+@test "all of it ends as it should, and says nothing on standard error" {
+    for name in check lines intervals csv prom explain version leaf record report; do
+        [ "$(cat "$(inner "$name.status")")" = 0 ] || { echo "$name: $(cat "$(inner "$name.err")")" && false; }
+        [ ! -s "$(inner "$name.err")" ]
+    done
+}
+
+@test "--self-check finds nothing wrong with the leaf, and a reading within its budget" {
+    ! grep -v -e '^ok' -e '^cost' "$(inner check)"
+    [ "$(grep -c '^ok' "$(inner check)")" = 8 ]
+    grep -Eq '^ok +a reading of [0-9]+ reasons takes [0-9]+ CPUIDs' "$(inner check)"
+    grep -Eq '^cost +[0-9]+ VM-Exits a reading, of [0-9,]+ cycles each in KVM$' "$(inner check)"
+}
+
+@test "a command's VM-Exits are exact: three CPUIDs more are three VM-Exits more" {
+    # INFO twice and the one that was asked for.
+    [ "$(cpuids "$(inner leaf.json)")" = $(($(cpuids "$(inner version.json)") + 3)) ]
+    jq -e '.own_exits_left_out > 50 and .period == "command" and .command == ["exitstat", "--raw", "0"]' "$(inner leaf.json)"
+}
+
+@test "a command's exit status is passed on" {
+    [ "$(cat "$(inner exit.status)")" = 7 ]
+    grep -q '^VM-Exits during sh -c .exit 7., ' "$(inner exit.err)"
+}
+
+@test "intervals: the first since the start, then differences that are the sum of their reasons" {
+    [ "$(jq -r .period "$(inner intervals)" | tr '\n' ' ')" = "since_start interval interval " ]
+    jq -se '.[1:] | map(.total.exits == ([.reasons[].exits] | add // 0) and .total.exits < 5000) | all' "$(inner intervals)"
+    jq -se '.[0].total.exits > 5000 and .[2].uptime > .[1].uptime' "$(inner intervals)"
+    [ "$(wc -l <"$(inner lines)")" = 4 ]
+    head -n 1 "$(inner lines)" | grep -Eq '^ *EXITS/S +CYC/EXIT '
+}
+
+@test "JSON, CSV and OpenMetrics are well-formed" {
+    for name in json intervals report leaf.json; do
+        /usr/bin/python3 - "$BATS_TEST_DIRNAME/../../probe/doc/exitstat.schema.json" "$(inner "$name")" <<'PYTHON'
+import json, jsonschema, sys
+for line in open(sys.argv[2]):
+    jsonschema.Draft7Validator(json.load(open(sys.argv[1]))).validate(json.loads(line))
+PYTHON
+    done
+    /usr/bin/python3 - "$(inner prom)" <<'PYTHON'
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+names = {family.name for family in text_string_to_metric_families(open(sys.argv[1]).read())}
+assert "exitstat_vm_exits" in names and "exitstat_handling_cycles_per_exit" in names, names
+# In an emulator cycles are not time.
+assert "exitstat_handling_seconds" not in names
+PYTHON
+    awk -F, 'NF != 16 { exit 1 }' "$(inner csv)"
+}
+
+@test "a recording from the inner VM is read here, with the very same numbers" {
+    "$BUILD/exitstat" report --json "$(inner recording)" | cmp - "$(inner report)"
+    [ "$(wc -l <"$(inner report)")" -ge 3 ]
+}
+
+@test "explain knows every reason of this boot" {
+    jq -r '.reasons[].name' "$(inner json)" | while read -r name; do
+        grep -q "^$name  " "$(inner explain)"
+        "$BUILD/exitstat" explain "$name" | grep -q '^What to try:'
+    done
+}
+
+@test "top draws on the console, and ends by SIGTERM with the terminal restored" {
+    # What a shell makes of SIGTERM; busybox's timeout passes it on.
+    [ "$(cat "$(inner top.status)")" = 143 ]
+    ! grep -vx Terminated "$(inner top.err)"
+    grep -q 'REASON' "$TOOL/inner-console.log"
+    grep -q 'EPT_VIOLATION\|npf' "$TOOL/inner-console.log"
+}
