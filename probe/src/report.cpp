@@ -12,21 +12,6 @@ namespace exit_stats
 namespace
 {
 
-/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has
-/// none.
-std::string bound(const Histogram &histogram, unsigned percent)
-{
-	const auto bucket = percentile(histogram, percent);
-	if (!bucket)
-		return "-";
-	if (*bucket == 0)
-		return "0";
-	const bool last = *bucket + 1 == histogram.size();
-	const std::size_t power = last ? *bucket - 1 : *bucket;
-	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
-	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
-}
-
 /// Whether a row is what to look at first.
 bool is_loud(const ReasonCount &reason, const Count &total)
 {
@@ -157,6 +142,19 @@ std::string describe(std::uint32_t ecx, Isa isa)
 }
 
 } // namespace
+
+std::string bound(const Histogram &histogram, unsigned percent)
+{
+	const auto bucket = percentile(histogram, percent);
+	if (!bucket)
+		return "-";
+	if (*bucket == 0)
+		return "0";
+	const bool last = *bucket + 1 == histogram.size();
+	const std::size_t power = last ? *bucket - 1 : *bucket;
+	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
+	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
+}
 
 std::uint64_t cost(const Count &count)
 {

@@ -69,6 +69,10 @@ struct Report {
 /// Cycles per exit, to the nearest; 0 without exits.
 std::uint64_t cost(const Count &count);
 
+/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has
+/// none.
+std::string bound(const Histogram &histogram, unsigned percent);
+
 /// Numbers go down, names and codes go up; equal rows are ordered by code.
 void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
 

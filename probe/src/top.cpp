@@ -107,20 +107,6 @@ std::string rate_text(double per_second)
 	return rate(whole(per_second * 1024), 1024);
 }
 
-/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last one has none.
-std::string bound(const Histogram &histogram, unsigned percent)
-{
-	const auto bucket = percentile(histogram, percent);
-	if (!bucket)
-		return "-";
-	if (*bucket == 0)
-		return "0";
-	const bool last = *bucket + 1 == histogram.size();
-	const std::size_t power = last ? *bucket - 1 : *bucket;
-	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
-	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
-}
-
 /// "3:04:12", "12d 3:04"
 std::string uptime_text(std::chrono::nanoseconds time)
 {
@@ -589,23 +575,21 @@ private:
 	void title()
 	{
 		TopLine line{{"exitstat", TopInk::strong}};
-		const TopPiece right{
-			state.paused
-				? std::string("PAUSED")
-				: fmt::format("every {:g} s, up {}", state.seconds,
-					      uptime_text(model.uptime())),
-			state.paused ? TopInk::note : TopInk::plain};
+		const TopPiece right{state.paused
+					     ? std::string("PAUSED")
+					     : fmt::format("every {:g} s, up {}", state.seconds,
+							   uptime_text(model.uptime())),
+				     state.paused ? TopInk::note : TopInk::plain};
 		const std::size_t used = columns_of(line) + 2 + columns_of(right.text) + 2;
 		const std::uint32_t vcpus = model.vcpus() ? model.vcpus() : info.vcpus;
 		const std::string count = fmt::format("{} vCPU{}", vcpus, vcpus == 1 ? "" : "s");
-		std::vector<std::string> items{
-			state.per_vcpu ? "each vCPU" : "whole VM", count,
-			info.isa == Isa::vmx ? "VMX" : "SVM"};
+		std::vector<std::string> items{state.per_vcpu ? "each vCPU" : "whole VM", count,
+					       info.isa == Isa::vmx ? "VMX" : "SVM"};
 		if (info.tsc_khz)
 			items.push_back(fmt::format("TSC {}.{:03} MHz", info.tsc_khz / 1000,
 						    info.tsc_khz % 1000));
-		line.push_back({": " + joined(items, ", ",
-					      screen.width - std::min(screen.width, used))});
+		line.push_back(
+			{": " + joined(items, ", ", screen.width - std::min(screen.width, used))});
 		add(spread(std::move(line), right, screen.width));
 	}
 
@@ -618,10 +602,9 @@ private:
 		}
 		std::vector<std::string> items{
 			rate_text(total.exits) + " VM-Exits/s",
-			cycles_per_second > 0
-				? fmt::format("{:.2f}% of one CPU",
-					      100 * total.cycles / cycles_per_second)
-				: grouped(whole(total.cycles)) + " cycles/s"};
+			cycles_per_second > 0 ? fmt::format("{:.2f}% of one CPU",
+							    100 * total.cycles / cycles_per_second)
+					      : grouped(whole(total.cycles)) + " cycles/s"};
 		items.push_back("exitstat's own " + grouped(model.own_exits()) + " left out");
 		const std::string line = joined(items, ", ", screen.width);
 		const std::size_t number = items[0].size();
@@ -641,7 +624,11 @@ private:
 
 		std::vector<TopColumn> columns;
 		if (state.per_vcpu)
-			columns.push_back({"CPU", 0, wide("CPU", std::to_string(widest.cpu)), 0, {},
+			columns.push_back({"CPU",
+					   0,
+					   wide("CPU", std::to_string(widest.cpu)),
+					   0,
+					   {},
 					   [](const TopRow &row) {
 						   return row.cpu ? std::to_string(*row.cpu) : "";
 					   }});
@@ -649,14 +636,16 @@ private:
 				   std::max<std::size_t>(6, widest.name), 0, Sort::name,
 				   [](const TopRow &row) { return row.name; }, true});
 		columns.push_back({"EXITS/S", 2, wide("999,999", rate_text(widest.exits)), 0,
-				   Sort::exits,
-				   [](const TopRow &row) { return rate_text(row.exits); }});
+				   Sort::exits, [](const TopRow &row) {
+					   return rate_text(row.exits);
+				   }});
 		columns.push_back({"%", 1, 5, 7, Sort::exits, [&](const TopRow &row) {
 					   return percent(row.exits, total.exits);
 				   }});
 		columns.push_back({"CYCLES/S", 2, wide("CYCLES/S", grouped(whole(widest.cycles))),
-				   timed ? 9 : 4, Sort::cycles,
-				   [](const TopRow &row) { return grouped(whole(row.cycles)); }});
+				   timed ? 9 : 4, Sort::cycles, [](const TopRow &row) {
+					   return grouped(whole(row.cycles));
+				   }});
 		columns.push_back({"%", 1, 5, 6, Sort::cycles, [&](const TopRow &row) {
 					   return percent(row.cycles, total.cycles);
 				   }});
@@ -682,10 +671,9 @@ private:
 		columns.back().ink = TopInk::trend;
 
 		// The order's own column comes before any other that can go.
-		const auto first = std::ranges::min(
-			columns, {}, [&](const TopColumn &column) {
-				return column.key == state.sort ? column.expendable : 10;
-			});
+		const auto first = std::ranges::min(columns, {}, [&](const TopColumn &column) {
+			return column.key == state.sort ? column.expendable : 10;
+		});
 		for (TopColumn &column : columns)
 			if (column.key == state.sort && column.expendable == first.expendable)
 				column.expendable = std::min(column.expendable, 1);
@@ -704,11 +692,11 @@ private:
 		for (TopColumn &column : columns)
 			if (column.key == Sort::name && used > screen.width)
 				column.width = std::max<std::size_t>(
-					3, column.width - std::min(column.width,
-								   used - screen.width));
+					3,
+					column.width - std::min(column.width, used - screen.width));
 		if (columns.back().shown)
-			columns.back().width += std::min(screen.width - used,
-							 TopModel::history_limit - trend_min);
+			columns.back().width +=
+				std::min(screen.width - used, TopModel::history_limit - trend_min);
 		// A share without its number needs a name.
 		for (std::size_t i = 1; i < columns.size(); i++)
 			if (columns[i].head == "%" && !columns[i - 1].shown) {
@@ -734,8 +722,8 @@ private:
 				continue;
 			const bool sorted = column.key && column.key == state.sort;
 			const TopInk ink = sorted ? TopInk::sorted : TopInk::heading;
-			line.push_back({std::string(column.gap, ' '),
-					was_sorted ? ink : TopInk::heading});
+			line.push_back(
+				{std::string(column.gap, ' '), was_sorted ? ink : TopInk::heading});
 			was_sorted = sorted;
 			// The newest sample, hence the name, is at the right.
 			const std::string text =
@@ -784,9 +772,9 @@ private:
 		const std::string right = "by " + std::string(orders[std::size_t(state.sort)]) +
 					  (place.empty() ? "" : ", " + place);
 		const std::size_t used = right.size() + 2;
-		const std::string hints = joined({"h help", "q quit", "v vCPUs", "p pause",
-						  "e c x n order", "+ - interval"},
-						 "  ", screen.width - std::min(screen.width, used));
+		const std::string hints = joined(
+			{"h help", "q quit", "v vCPUs", "p pause", "e c x n order", "+ - interval"},
+			"  ", screen.width - std::min(screen.width, used));
 		add(spread({{hints, TopInk::faint}}, {right, TopInk::faint}, screen.width));
 	}
 };
@@ -841,7 +829,8 @@ public:
 	/// To be called after ncurses has installed its own.
 	void install() const
 	{
-		struct sigaction action {};
+		struct sigaction action {
+		};
 		for (std::size_t i = 0; i < std::size(handled); i++) {
 			// A program under nohup, or without job control, is to be left alone.
 			if (before[i].sa_handler == SIG_IGN && handled[i].number != SIGWINCH)
@@ -871,7 +860,8 @@ public:
 	/// Stop as if nobody had handled the signal. Returns when the program goes on.
 	void stop() const
 	{
-		struct sigaction action {};
+		struct sigaction action {
+		};
 		action.sa_handler = SIG_DFL;
 		sigaction(SIGTSTP, &action, nullptr);
 		std::raise(SIGTSTP);
@@ -897,9 +887,18 @@ private:
 		{SIGTERM, end},
 		{SIGHUP, end},
 		{SIGQUIT, end},
-		{SIGTSTP, [](int) { stopping = 1; }},
-		{SIGCONT, [](int) { continued = 1; }},
-		{SIGWINCH, [](int) { resized = 1; }},
+		{SIGTSTP,
+		 [](int) {
+			 stopping = 1;
+		 }},
+		{SIGCONT,
+		 [](int) {
+			 continued = 1;
+		 }},
+		{SIGWINCH,
+		 [](int) {
+			 resized = 1;
+		 }},
 	};
 
 	struct sigaction before[std::size(handled)]{};

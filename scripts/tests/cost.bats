@@ -35,14 +35,14 @@ at_most() {
     at_most 500 "$(instructions on 'CPUID leaf 0x4fffffff, TOTAL')" "$(instructions on 'CPUID leaf 0')"
 }
 
-# A guard against more loss, not the aim, which is 0.97 and was missed with 0.963 (README). A pair's ratio varies by some
-# 3% from boot to boot; that 11 of 12 pairs are below 0.93 has a probability of 10^-9 now, and of 98% where it is 0.88.
-@test "two vCPUs that do nothing but exit: not below 0.93 of the exits per second of an unpatched KVM" {
+# The aim is 0.97, and 0.978 is the median of 40 pairs. A pair's ratio varies by some 3% from boot to boot, so that the
+# median of 12 would be below 0.97 by chance too often; but 11 of 12 pairs are below 0.95 only if there is more loss.
+@test "two vCPUs that do nothing but exit: not below 0.95 of the exits per second of an unpatched KVM" {
     run "$BATS_TEST_DIRNAME/../measure-throughput" "$K" 12
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
     [ "$(grep -c '^pair' <<<"$output")" -ge 12 ]
-    [ "$(awk '/^pair/ && $3 < 0.93' <<<"$output" | wc -l)" -le 10 ]
+    [ "$(awk '/^pair/ && $3 < 0.95' <<<"$output" | wc -l)" -le 10 ]
 }
 
 # Instructions of a kind in the three modules of KVM, as they are built.
