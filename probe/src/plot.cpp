@@ -182,18 +182,21 @@ Drawing prepare(const Session &session)
 // ---- How to show it ----------------------------------------------------------------------------
 
 /// A string that gnuplot takes as it is. All that might mean something to it is in octal, as what a
-/// command was comes from a file, and gnuplot can run commands.
+/// command was comes from a file, and gnuplot can run commands. It takes as many octal digits as
+/// come, so a digit after them is in octal as well.
 std::string quoted(std::string_view text)
 {
 	static constexpr std::string_view plain = " %'()+,-./:;<=>[]_";
 	std::string s = "\"";
+	bool octal = false;
 	for (const char c : text) {
 		const bool letter = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
 				    (c >= 'a' && c <= 'z') || c & 0x80;
-		if (letter || plain.find(c) != plain.npos)
-			s += c;
-		else
+		octal = !(letter || plain.find(c) != plain.npos) || (octal && c >= '0' && c <= '7');
+		if (octal)
 			s += fmt::format("\\{:03o}", c);
+		else
+			s += c;
 	}
 	return s + "\"";
 }

@@ -395,9 +395,10 @@ TEST_F(Plot, RunsNothingThatARecordingSays)
 	if (std::system("gnuplot --version >/dev/null 2>&1"))
 		GTEST_SKIP() << "needs gnuplot (Debian: gnuplot-nox)";
 	Session session = one_second();
-	for (const char *word : {"''''; system 'touch bad", "\"; system \"touch bad", "`touch bad`",
-				 "@bad $(touch bad)", "\\\"; !touch bad",
-				 "%s %d {/:Bold x} a_b^c ~a{b} & <b> # \\", "\nexit\n"}) {
+	for (const char *word :
+	     {"''''; system 'touch bad", "\"; system \"touch bad", "`touch bad`",
+	      "@bad $(touch bad)", "\\\"; !touch bad", "%s %d {/:Bold x} a_b^c ~a{b} & <b> # \\",
+	      "\nexit\n", "$((i*1000)) *8 *77x"}) {
 		session.command = {word};
 		plot(session, folder + "/a.svg");
 		const std::string svg = contents(folder + "/a.svg");
