@@ -113,7 +113,7 @@ PYTHON
     # As on a terminal, which sends it to both.
     run -0 setsid --wait bash -c '
         trap "" INT
-        (trap - INT; exec exitstat_model -o report -- sh -c "echo 48 5 500 >>$MODEL_COUNTS; : >ready; exec sleep 60") &
+        env --default-signal=INT exitstat_model -o report -- sh -c "echo 48 5 500 >>$MODEL_COUNTS; : >ready; exec sleep 60" &
         until [ -e ready ]; do sleep 0.05; done
         kill -INT -- -$$
         wait $!
@@ -167,7 +167,7 @@ PYTHON
     for signal in INT TERM; do
         rm -f file
         # A job in the background has SIGINT ignored.
-        bash -c 'trap - INT; exec env --default-signal=INT exitstat_model record -i 0.02 -o file' &
+        env --default-signal=INT exitstat_model record -i 0.02 -o file &
         until [ -s file ]; do sleep 0.02; done
         kill -"$signal" "$!"
         wait "$!"
