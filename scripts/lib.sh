@@ -86,7 +86,7 @@ step() {
     fi
     # In a process group of its own, so that an interrupt ends all of it.
     set -m
-    (set -e; "$@") >"$log" 2>&1 </dev/null &
+    (set -e && "$@") >"$log" 2>&1 </dev/null &
     pid=$!
     set +m
     trap 'kill -- "-$pid" $ticker 2>/dev/null; exit 130' INT TERM

@@ -244,7 +244,8 @@ TEST(TopModel, Orders)
 {
 	TopModel model(Isa::vmx, own_cost);
 	model.add(vm(snapshot(0s, {})));
-	model.add(vm(snapshot(1s, {{1, {10, 50}}, {12, {5, 900}}, {30, {20, 300}}, {48, {20, 80}}})));
+	model.add(
+		vm(snapshot(1s, {{1, {10, 50}}, {12, {5, 900}}, {30, {20, 300}}, {48, {20, 80}}})));
 	model.sort(Sort::exits); // equals by code
 	EXPECT_EQ(names(model),
 		  (Names{"IO_INSTRUCTION", "EPT_VIOLATION", "EXTERNAL_INTERRUPT", "HLT"}));
@@ -392,8 +393,8 @@ TEST(TopState, IntervalThatIsTyped)
 		type("d" + std::string(wrong));
 		state.press(TopKey::enter);
 		EXPECT_EQ(state.seconds, 2.5) << wrong;
-		EXPECT_EQ(state.message, "An interval is from 0.1 to 3600 seconds, not " +
-						 std::string(wrong));
+		EXPECT_EQ(state.message,
+			  "An interval is from 0.1 to 3600 seconds, not " + std::string(wrong));
 	}
 	state.press('e');
 	EXPECT_EQ(state.message, "");
@@ -556,9 +557,10 @@ TEST(TopFrame, FitsAnySize)
 	for (std::uint64_t t = 0; t < 3; t++) {
 		std::vector<TopReading> readings;
 		for (int cpu = 0; cpu < 12; cpu++)
-			readings.push_back({cpu, snapshot(std::chrono::seconds(t),
-							  {{0x400, {t * 1'000'000, t * 4'000'000'000}},
-							   {0xFFFF, {t, t}}})});
+			readings.push_back(
+				{cpu, snapshot(std::chrono::seconds(t),
+					       {{0x400, {t * 1'000'000, t * 4'000'000'000}},
+						{0xFFFF, {t, t}}})});
 		vcpus.add(std::move(readings));
 	}
 	TopState paused;
@@ -577,7 +579,8 @@ TEST(TopFrame, FitsAnySize)
 	for (const TopModel &model : {busy_model(), vcpus, TopModel(Isa::vmx, 0)})
 		for (const TopState &state : {TopState{}, paused, help, prompt, message, scrolled})
 			for (std::size_t width = 1; width < 130; width += width < 90 ? 1 : 7)
-				for (const std::size_t height : {1, 2, 3, 4, 5, 7, 8, 10, 12, 24, 60})
+				for (const std::size_t height :
+				     {1, 2, 3, 4, 5, 7, 8, 10, 12, 24, 60})
 					for (const bool emulated : {false, true}) {
 						const TopFrame frame =
 							top_frame(model, state, svm(), emulated,
@@ -594,7 +597,8 @@ TEST(TopFrame, Svm)
 {
 	TopModel model(Isa::svm, own_cost);
 	model.add(vm(snapshot(40h, {})));
-	model.add(vm(snapshot(40h + 2s, {{0x49, {1, 10}}, {0x7B, {40, 400'000}}, {0xFFFF, {3, 6}}})));
+	model.add(
+		vm(snapshot(40h + 2s, {{0x49, {1, 10}}, {0x7B, {40, 400'000}}, {0xFFFF, {3, 6}}})));
 	Info info = svm();
 	info.tsc_khz = 0;
 	info.views = 0b100111;
@@ -633,8 +637,10 @@ TEST(TopFrame, EachVcpu)
 {
 	TopModel model(Isa::vmx, own_cost);
 	for (std::uint64_t t = 0; t < 2; t++)
-		model.add({{0, snapshot(9s + std::chrono::seconds(t), {{48, {t * 30, t * 60'000}}})},
-			   {11, snapshot(9s + std::chrono::seconds(t), {{48, {t * 70, t * 140'000}}})}});
+		model.add(
+			{{0, snapshot(9s + std::chrono::seconds(t), {{48, {t * 30, t * 60'000}}})},
+			 {11,
+			  snapshot(9s + std::chrono::seconds(t), {{48, {t * 70, t * 140'000}}})}});
 	TopState state;
 	state.per_vcpu = true;
 	EXPECT_EQ(page(top_frame(model, state, vmx, false, {80, 8, false})), R"(
@@ -691,7 +697,8 @@ TEST(TopFrame, PausePromptAndMessage)
 {
 	TopState state;
 	state.paused = true;
-	EXPECT_TRUE(text(top_frame(busy_model(), state, vmx, false, {80, 24}))[0].ends_with("  PAUSED"));
+	EXPECT_TRUE(text(top_frame(busy_model(), state, vmx, false, {80, 24}))[0].ends_with(
+		"  PAUSED"));
 	state.prompt = "0.5";
 	EXPECT_EQ(text(top_frame(busy_model(), state, vmx, false, {80, 24})).back(),
 		  "Seconds between readings [1]: 0.5_");
@@ -727,8 +734,9 @@ TEST(Top, NeedsATerminal)
 		top(reader, {});
 		ADD_FAILURE() << "it took /dev/null for a terminal";
 	} catch (const std::runtime_error &e) {
-		EXPECT_STREQ(e.what(), "exitstat top needs a terminal; for output to a file or pipe "
-				       "use exitstat 1");
+		EXPECT_STREQ(e.what(),
+			     "exitstat top needs a terminal; for output to a file or pipe "
+			     "use exitstat 1");
 	}
 	dup2(before, STDIN_FILENO);
 	close(before);
