@@ -83,7 +83,7 @@ milestones() {
 }
 
 @test "the outer VM's kernel has nothing to complain about" {
-    ! grep -E 'BUG:|WARNING: CPU: .*kvm|Oops|exit_stats\.c:[0-9]+ at' "$DEMO/outer-dmesg.log"
+    ! grep -E 'BUG:|WARNING: CPU: .*kvm|Oops|exit_stats\.c:[0-9]+ at' "$DEMO/outer-dmesg.log" || false
 }
 
 @test "make demo shows the table and the milestones" {

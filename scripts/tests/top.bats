@@ -70,7 +70,7 @@ process() {
 # It ended with this status, and the terminal is what it was.
 ends_with() { # STATUS
     await shows "the shell is back"
-    [ "$(cat status)" = "$1" ] || { echo "status $(cat status)"; return 1; }
+    [ "$(cat status)" = "$1" ] || { echo "status $(cat status)" && return 1; }
     diff before after
     terminal_is alternate_on 0
     terminal_is cursor_flag 1
@@ -321,7 +321,7 @@ press() {
         "TERM=:must know the terminal's type: set TERM" "TERM=dumb:cannot draw on a terminal of type dumb: set TERM"; do
         start "${case%%:*}" "$TOP_DEMO"
         ends_with 1
-        [[ $(cat errors) == *"${case#*:}"* ]] || { cat errors; return 1; }
+        [[ $(cat errors) == *"${case#*:}"* ]] || { cat errors && return 1; }
         $tmux kill-server
         rm -f status after
     done
