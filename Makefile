@@ -32,6 +32,14 @@ test: ## run all tests
 check: ## run the tests that need no virtual machine
 	@scripts/run-tests --quick $(given_k)
 
+.PHONY: lint
+lint: ## check every script, program and patch, and that each patch builds
+	@scripts/lint $(given_k)
+
+.PHONY: outgoing
+outgoing: ## write the series as mails, with a cover letter
+	@scripts/make-outgoing $(K)
+
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K)
