@@ -38,7 +38,8 @@ static void measure(const char *what, u32 eax, u32 ecx)
 
 	vcpu_args_set(vcpu, 2, (u64)eax, (u64)ecx);
 	vcpu_run(vcpu);
-	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE, "The guest should be done, ucall %lu", uc.cmd);
+	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE,
+		    "The guest should be done, ucall %lu", uc.cmd);
 	sync_global_from_guest(vm, best);
 	printf("%s: %lu.%02lu\n", what, best / NR_CPUIDS, best % NR_CPUIDS);
 	kvm_vm_free(vm);

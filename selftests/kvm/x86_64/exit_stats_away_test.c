@@ -154,7 +154,8 @@ static void test_kernel(void)
 			expect_counts(kernel_acts[i].op, N, 0);
 			equal += growth.away.cycles == growth.reason.cycles;
 		}
-		ES_EXPECT(equal, "%s: expected away = handling cycles in one of %d rounds, got %lu and %lu",
+		ES_EXPECT(equal,
+			  "%s: expected away = handling cycles once in %d rounds, got %lu and %lu",
 			  es_name(es_code(kernel_acts[i].op)), NR_ROUNDS,
 			  growth.away.cycles, growth.reason.cycles);
 	}
@@ -267,7 +268,8 @@ static void test_block(void)
 		blocked = growth.away.cycles - growth.reason.cycles;
 		good += blocked > halted_cycles / 2;
 	}
-	ES_EXPECT(good, "Expected more than half of %lu cycles blocked, got %lu away and %lu handling",
+	ES_EXPECT(good,
+		  "Expected more than half of %lu cycles blocked, got %lu away and %lu handling",
 		  halted_cycles, growth.away.cycles, growth.reason.cycles);
 }
 

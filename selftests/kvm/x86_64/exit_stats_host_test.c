@@ -127,6 +127,7 @@ static void read_binary_stats(struct kvm_vcpu *vcpu, struct binary_stats *s)
 	int fd = vcpu_get_stats_fd(vcpu), i, j, found;
 	struct kvm_stats_header header;
 	struct kvm_stats_desc *descs, *desc;
+	u32 type;
 
 	read_stats_header(fd, &header);
 	descs = read_stats_descriptors(fd, &header);
@@ -138,12 +139,13 @@ static void read_binary_stats(struct kvm_vcpu *vcpu, struct binary_stats *s)
 				continue;
 
 			found++;
-			ES_EXPECT((desc->flags & KVM_STATS_TYPE_MASK) == KVM_STATS_TYPE_CUMULATIVE &&
-				  (desc->flags & KVM_STATS_UNIT_MASK) == wanted[i].unit &&
-				  !desc->exponent,
-				  "%s: expected a cumulative one of unit %#x, got flags %#x, exponent %d",
+			type = desc->flags & KVM_STATS_TYPE_MASK;
+			ES_EXPECT(type == KVM_STATS_TYPE_CUMULATIVE && !desc->exponent &&
+				  (desc->flags & KVM_STATS_UNIT_MASK) == wanted[i].unit,
+				  "%s: expected a cumulative, of unit %#x, got flags %#x, exponent %d",
 				  desc->name, wanted[i].unit, desc->flags, desc->exponent);
-			TEST_ASSERT(desc->size == wanted[i].size, "%s: expected %u elements, got %u",
+			TEST_ASSERT(desc->size == wanted[i].size,
+				    "%s: expected %u elements, got %u",
 				    desc->name, wanted[i].size, desc->size);
 			read_stat_data(fd, &header, desc, data[i], desc->size);
 		}
@@ -245,10 +247,11 @@ static int open_table(struct kvm_vm *of)
 	return fd;
 }
 
+static const char head[] =
+	"reason name exits cycles away_cycles user_exits vcpu0 vcpu0_cycles vcpu1 vcpu1_cycles";
+
 static int read_table_from(int fd)
 {
-	static const char head[] = "reason name exits cycles away_cycles user_exits "
-				   "vcpu0 vcpu0_cycles vcpu1 vcpu1_cycles";
 	char line[512], got[512], name[64], code[16], *word;
 	FILE *file = fdopen(fd, "r");
 	struct row row;
@@ -260,7 +263,7 @@ static int read_table_from(int fd)
 		fclose(file);
 		return -1;
 	}
-	for (got[0] = '\0', word = strtok(line, " \n"); word; word = strtok(NULL, " \n"))
+	for (got[0] = '\0', word = strtok(line, "\n "); word; word = strtok(NULL, "\n "))
 		sprintf(got + strlen(got), "%s%s", got[0] ? " " : "", word);
 	ES_EXPECT(!strcmp(got, head), "Expected the columns \"%s\", got \"%s\"", head, got);
 
@@ -277,7 +280,7 @@ static int read_table_from(int fd)
 		}
 		index = es_find_reason(strtoul(code, NULL, 0));
 		ES_EXPECT(index >= 0 && is_name_of(name, index) && !table.nr_totals,
-			  "Expected an exit reason and its name before the total, got \"%s\"", line);
+			  "Expected an exit reason with its name before the total, got %s", line);
 		if (index >= 0)
 			table.reason[index] = row;
 	}
@@ -368,7 +371,8 @@ static void test_table_of_running_vm(void)
 		read_table(vm);
 		for (j = 0, sum = 0; j < es_isa()->nr_reasons; j++)
 			sum += table.reason[j].exits;
-		ES_EXPECT(table.total.exits >= sum, "Expected a total of at least %lu exits, got %lu",
+		ES_EXPECT(table.total.exits >= sum,
+			  "Expected a total of at least %lu exits, got %lu",
 			  sum, table.total.exits);
 		ES_EXPECT(table.total.exits >= last.exits && table.total.cycles >= last.cycles &&
 			  table.total.away_cycles >= last.away_cycles &&

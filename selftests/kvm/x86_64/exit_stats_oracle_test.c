@@ -132,9 +132,10 @@ static void read_oracle(void)
 				i = es_find_reason(EXIT_STATS_OTHER);
 			oracle.reason[i] += count;
 			oracle.total += count;
-		} else {
-			sscanf(line, " Hits: %lu", &hits);
-			sscanf(line, " Dropped: %lu", &dropped);
+		} else if (sscanf(line, " Hits: %lu", &hits) != 1 &&
+			   sscanf(line, " Dropped: %lu", &dropped) != 1) {
+			/* A comment, or blank. */
+			continue;
 		}
 	}
 	fclose(file);

@@ -310,7 +310,8 @@ static void test_flip_leaf(void)
 	nr_hidden = *es_guest(vm, nr_hidden);
 	nr_strange = *es_guest(vm, nr_strange);
 	strange = *es_guest(vm, strange);
-	ES_EXPECT(!nr_strange, "Expected INFO or an unpatched KVM's answer, got " ES_FMT " and %lu more",
+	ES_EXPECT(!nr_strange,
+		  "Expected INFO or an unpatched KVM's answer, got " ES_FMT " and %lu more",
 		  ES_ARGS(strange), nr_strange - 1);
 	ES_EXPECT(nr_hidden >= NR_FLIPS * NR_POLLS,
 		  "Expected the leaf to be hidden %d times or more, got %lu",

@@ -142,8 +142,8 @@ static const struct es_reason es_svm_reasons[] = {
 	{ EXIT_STATS_OTHER, "other" },
 };
 
-_Static_assert(ARRAY_SIZE(es_vmx_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
-_Static_assert(ARRAY_SIZE(es_svm_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
+static_assert(ARRAY_SIZE(es_vmx_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
+static_assert(ARRAY_SIZE(es_svm_reasons) <= ES_MAX_REASONS, "ES_MAX_REASONS");
 
 static const struct es_isa es_vmx = {
 	.id = 1,
@@ -332,11 +332,11 @@ void es_halt(void);
 extern const char es_halt_hlt[];
 
 asm(".pushsection .text\n"
-    "es_halt:	sti\n"
-    "es_halt_hlt:	hlt\n"
-    "	cli\n"
-    "	ret\n"
-    ".popsection\n");
+	"es_halt:	sti\n"
+	"es_halt_hlt:	hlt\n"
+	"	cli\n"
+	"	ret\n"
+	".popsection\n");
 
 /* The handler of ES_VECTOR.  What came before HLT is sent again, and STI redone. */
 static inline void es_handle_irq(struct ex_regs *regs)
@@ -602,7 +602,7 @@ static inline void es_start(void)
 	ksft_print_header();
 
 	if (access(ES_PARAM_ACCOUNT, F_OK))
-		ksft_exit_skip("KVM has no parameter exit_stats: not patched, or CONFIG_KVM_EXIT_STATS is off\n");
+		ksft_exit_skip("KVM has no parameter exit_stats, hence no CONFIG_KVM_EXIT_STATS\n");
 
 	for (i = 0; i < ARRAY_SIZE(needed); i++) {
 		TEST_ASSERT(!access(needed[i], F_OK), "%s is missing", needed[i]);
