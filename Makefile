@@ -32,6 +32,10 @@ test: ## run all tests
 check: ## run the tests that need no virtual machine
 	@scripts/run-tests --quick $(given_k)
 
+.PHONY: faults
+faults: ## seed mistakes into KVM, and see that the tests find them
+	@scripts/run-tests --faults $(K)
+
 .PHONY: lint
 lint: ## check every script, program and patch, and that each patch builds
 	@scripts/lint $(given_k)

@@ -243,6 +243,7 @@ static void test_round(void)
 
 int main(int argc, char *argv[])
 {
+	int rounds = argc > 1 ? atoi(argv[1]) : NR_ROUNDS;
 	char name[64];
 	int i;
 
@@ -255,8 +256,10 @@ int main(int argc, char *argv[])
 		ksft_exit_skip("KVM has no KVM_CAP_TSC_DEADLINE_TIMER\n");
 	atexit(remove_trigger);
 
-	ksft_set_plan(NR_ROUNDS);
-	for (i = 1; i <= NR_ROUNDS; i++) {
+	TEST_ASSERT(rounds > 0, "Expected a number of rounds, got \"%s\"", argv[1]);
+
+	ksft_set_plan(rounds);
+	for (i = 1; i <= rounds; i++) {
 		snprintf(name, sizeof(name), "equal to the tracepoint's histogram, round %d", i);
 		es_begin();
 		test_round();
