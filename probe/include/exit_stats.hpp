@@ -230,7 +230,7 @@ static_assert(known_name(Isa::vmx, 75) == "NOTIFY");
 static_assert(known_name(Isa::svm, 0x4E) == "PF excp");
 static_assert(known_name(Isa::svm, 0x72) == "cpuid");
 static_assert(known_name(Isa::svm, 0x400) == "npf");
-static_assert(known_name(Isa::svm, 0x49) == "");
+static_assert(known_name(Isa::svm, 0x49).empty());
 
 /// The kernel's name, or "reason 0x47" for a code that the headers of this build do not name.
 inline std::string reason_name(Isa isa, std::uint16_t code)

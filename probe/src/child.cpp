@@ -75,6 +75,7 @@ Child::Child(const std::vector<std::string> &command, const Signals &signals)
 	if (pipe2(start, O_CLOEXEC) || pipe2(error, O_CLOEXEC))
 		fail("cannot create a pipe");
 	std::vector<char *> argv;
+	argv.reserve(command.size() + 1);
 	for (const std::string &word : command)
 		argv.push_back(const_cast<char *>(word.c_str()));
 	argv.push_back(nullptr);

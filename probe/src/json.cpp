@@ -33,7 +33,7 @@ ordered_json bounds(const Histogram &histogram, unsigned percent)
 void add_time(ordered_json &object, const Report &report, std::uint64_t cycles)
 {
 	const auto ns = report.ns(cycles);
-	object["ns"] = ns ? ordered_json(std::uint64_t(*ns + 0.5)) : ordered_json();
+	object["ns"] = ns ? ordered_json(std::uint64_t(std::round(*ns))) : ordered_json();
 	const auto share = report.cpu_percent(cycles);
 	object["cpu_percent"] = share ? ordered_json(rounded(*share, 1e4)) : ordered_json();
 }

@@ -14,7 +14,7 @@ namespace
 
 std::string labels(const Report &report, const ReasonCount &reason)
 {
-	std::string s = fmt::format("isa=\"{}\",code=\"{}\",reason=\"{}\"",
+	std::string s = fmt::format(R"(isa="{}",code="{}",reason="{}")",
 				    report.info.isa == Isa::vmx ? "vmx" : "svm", reason.code,
 				    reason_name(report.info.isa, reason.code));
 	if (report.cpu)

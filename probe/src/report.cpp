@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace exit_stats
@@ -45,11 +46,10 @@ Table counts(const Report &report)
 		cells.push_back(count.exits ? grouped(cost(count)) : "-");
 		if (times) {
 			const auto share = report.cpu_percent(count.cycles);
-			cells.push_back(
-				count.exits ? grouped(std::uint64_t(*report.ns(count.cycles) /
-									    double(count.exits) +
-								    0.5))
-					    : "-");
+			cells.push_back(count.exits ? grouped(std::uint64_t(
+							      std::round(*report.ns(count.cycles) /
+									 double(count.exits))))
+						    : "-");
 			cells.push_back(share ? fmt::format("{:.2f}", *share) : "-");
 		}
 		table.add(std::move(cells), loud);

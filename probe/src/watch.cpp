@@ -118,11 +118,11 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 		while (next < std::chrono::steady_clock::now());
 		sleep_until(next);
 		for (std::size_t i = 0; i < scopes.size(); i++) {
-			Snapshot now = read(reader, scopes[i], details);
+			const Snapshot now = read(reader, scopes[i], details);
 			printer.line(totals ? machine.report(now, scopes[i])
 					    : machine.delta(now, last[i], Period::interval,
 							    own_cycles, scopes[i]));
-			last[i] = std::move(now);
+			last[i] = now;
 		}
 		printer.flush();
 	}
