@@ -32,6 +32,12 @@ load_baseline() { # NAME
     insmod "/baseline/$1/kvm.ko" && insmod "/baseline/$1/kvm-$vendor.ko" && [ -c /dev/kvm ]
 }
 
+# The KVM that the kernel's command line names: kvm=patched, or kvm=NAME for one of scripts/build-baseline.
+load_named_kvm() {
+    kvm=$(option kvm patched)
+    if [ "$kvm" = patched ]; then load_kvm; else load_baseline "$kvm"; fi
+}
+
 unload_kvm() {
     rmmod "kvm_$vendor" kvm
 }
