@@ -44,6 +44,10 @@ lint: ## check every script, program and patch, and that each patch builds
 outgoing: ## write the series as mails, with a cover letter
 	@scripts/make-outgoing $(K)
 
+.PHONY: bench
+bench: ## measure what a VM-Exit costs, and compare designs
+	@scripts/run-bench $(K)
+
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K)
