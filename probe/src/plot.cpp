@@ -192,7 +192,8 @@ std::string quoted(std::string_view text)
 	for (const char c : text) {
 		const bool letter = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
 				    (c >= 'a' && c <= 'z') || c & 0x80;
-		octal = !(letter || plain.find(c) != plain.npos) || (octal && c >= '0' && c <= '7');
+		octal = !(letter || plain.find(c) != std::string_view::npos) ||
+			(octal && c >= '0' && c <= '7');
 		if (octal)
 			s += fmt::format("\\{:03o}", c);
 		else
@@ -298,7 +299,7 @@ public:
 	{
 		if (power < 0)
 			return "0";
-		if (ns_per_cycle)
+		if (ns_per_cycle > 0)
 			return duration(std::ldexp(ns_per_cycle, power));
 		static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
 		return fmt::format("{}{}", 1U << power % 10, units[power / 10]);
@@ -322,25 +323,26 @@ public:
 		const auto tick = [&](const std::string &text, double x) {
 			s += fmt::format("{}{} {:.6g}", s.empty() ? "" : ", ", quoted(text), x);
 		};
-		if (!ns_per_cycle) {
+		if (ns_per_cycle <= 0) {
 			const int every = (end - begin) / 12 + 1;
 			for (int power = begin; power <= end; power++)
 				if (power % every == 0)
 					tick(value(power), power);
 			return s;
 		}
-		for (double ns = 1e-3; ns < 1e12; ns *= 10)
+		for (int decade = -3; decade < 12; decade++)
 			for (const double factor : {1.0, 2.0, 5.0}) {
-				const double x = std::log2(factor * ns / ns_per_cycle);
+				const double ns = factor * std::pow(10, decade);
+				const double x = std::log2(ns / ns_per_cycle);
 				if (x >= begin && x <= end && (factor == 1 || end - begin <= 9))
-					tick(duration(factor * ns), x);
+					tick(duration(ns), x);
 			}
 		return s;
 	}
 
 	std::string label() const
 	{
-		std::string s = ns_per_cycle
+		std::string s = ns_per_cycle > 0
 					? "Time to handle a VM-Exit"
 					: "Cycles to handle a VM-Exit (ticks of the host's TSC)";
 		if (open)
@@ -530,7 +532,7 @@ void latencies(Script &script, const Drawing &drawing, const CycleAxis &axis, do
 	script.row(top - 1, "", "REASON", {"P50", "P99", "MAX"});
 	for (std::size_t r = 0; r < rows.size(); r++) {
 		const Histogram &histogram = rows[r].histogram;
-		const double base = double(rows.size() - 1 - r);
+		const auto base = double(rows.size() - 1 - r);
 		script.add("$row{} << EOD", r);
 		for (std::size_t i = 0; i < histogram.size(); i++)
 			if (histogram[i])

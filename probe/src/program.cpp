@@ -11,6 +11,7 @@
 #include "top.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -246,7 +247,8 @@ void Program::check_options(const std::string &doing, std::initializer_list<cons
 		const std::string name = option->get_name();
 		if (option->count() && name.starts_with('-') &&
 		    std::ranges::find(allowed, name) == allowed.end())
-			throw CLI::ValidationError(name + " does not go with " + doing);
+			throw CLI::ValidationError(
+				fmt::format("{} does not go with {}", name, doing));
 	}
 	if (json + csv + openmetrics + bool(*raw) > 1)
 		throw CLI::ValidationError("only one of --json, --csv, --openmetrics and --raw");

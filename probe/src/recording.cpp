@@ -289,7 +289,7 @@ void apply(Payload in, const Info &info, State &state)
 	if (state.histograms && !has_histograms(info, Scope::vm))
 		throw Damage{"a sample has histograms where there are none"};
 
-	const std::uint64_t most = std::uint64_t(INT64_MAX - last.time.count());
+	const auto most = std::uint64_t(INT64_MAX - last.time.count());
 	last.time += std::chrono::nanoseconds(in.number(most));
 	last.vcpus = in.number32();
 	last.total.exits = in.number();

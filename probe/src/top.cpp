@@ -111,8 +111,9 @@ std::string rate_text(double per_second)
 std::string uptime_text(std::chrono::nanoseconds time)
 {
 	const auto s = std::chrono::floor<std::chrono::seconds>(time).count();
-	if (s >= 24 * 3600)
-		return fmt::format("{}d {}:{:02}", s / (24 * 3600), s / 3600 % 24, s / 60 % 60);
+	constexpr std::int64_t day = 86'400;
+	if (s >= day)
+		return fmt::format("{}d {}:{:02}", s / day, s / 3600 % 24, s / 60 % 60);
 	return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
@@ -991,7 +992,7 @@ std::string require_terminal()
 		throw std::runtime_error("exitstat top needs a terminal; for output to a file or "
 					 "pipe use exitstat 1");
 	const char *variable = std::getenv("TERM");
-	const std::string name = variable ? variable : "";
+	std::string name = variable ? variable : "";
 	if (name.empty())
 		throw std::runtime_error("exitstat top must know the terminal's type: set TERM, as "
 					 "in TERM=xterm exitstat top; or use exitstat 1");
@@ -1000,6 +1001,7 @@ std::string require_terminal()
 	if (setupterm(name.c_str(), STDOUT_FILENO, &found) == OK) {
 		const char *move = tigetstr("cup");
 		del_curterm(cur_term);
+		// NOLINTNEXTLINE(performance-no-int-to-ptr): terminfo's way to say so
 		if (move && move != reinterpret_cast<const char *>(-1))
 			return name;
 		throw std::runtime_error("exitstat top cannot draw on a terminal of type " + name +
@@ -1028,9 +1030,9 @@ public:
 	{
 		std::setlocale(LC_CTYPE, "");
 		// The console's font has not all of the blocks.
-		const std::string_view name = std::getenv("TERM");
-		utf8 = std::string_view(nl_langinfo(CODESET)) == "UTF-8" &&
-		       !name.starts_with("linux");
+		const char *name = std::getenv("TERM");
+		utf8 = std::string_view(nl_langinfo(CODESET)) == "UTF-8" && name &&
+		       !std::string_view(name).starts_with("linux");
 
 		handle = newterm(type.c_str(), stdout, stdin);
 		if (!handle)
