@@ -80,6 +80,12 @@ kernel_make() { # TREE OUT ARGUMENT...
     "${make[@]}" "$@"
 }
 
+# An initrd of what is in FOLDER. Several, one after the other, make one.
+pack() { # FOLDER INITRD
+    (cd "$1" && find . -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --reproducible --quiet) |
+        lz4 -l -9 -q -f - "$2"
+}
+
 # step TEXT LOG FAILURE COMMAND...: runs COMMAND, which may be a function, with its output in LOG and tells how long it
 # takes. When COMMAND fails, shows the end of LOG and ends the script with the message FAILURE. Call it on its own: bash
 # ignores errexit in all that is called, however deep, by a command whose status is looked at.
