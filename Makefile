@@ -48,6 +48,10 @@ outgoing: ## write the series as mails, with a cover letter
 bench: ## measure what a VM-Exit costs, and compare designs
 	@scripts/run-bench $(K)
 
+.PHONY: regression
+regression: ## run KVM's own selftests, unpatched and patched, and compare the verdicts
+	@scripts/run-regression -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
+
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K)
