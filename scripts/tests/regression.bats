@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The comparison of verdicts, without a virtual machine.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
     compare=$BATS_TEST_DIRNAME/../compare-verdicts
@@ -100,9 +102,11 @@ says() {
 # reports, as often as there are lines, the last one for good; "dies" for an outer VM that ends in it.
 fake() {
     copy=$BATS_TEST_TMPDIR/repo
-    mkdir -p "$copy/scripts" "$copy/build/kvm-selftests/6.12" "$copy/patches"
+    mkdir -p "$copy/scripts" "$copy/build/kvm-selftests/6.12" "$copy/patches/faults"
     cp "$BATS_TEST_DIRNAME"/../{run-regression,compare-verdicts,lib.sh} "$copy/scripts/"
-    touch "$copy/patches/series-6.12" "$copy/behaviour" "$copy/scripts/regression.conf"
+    touch "$copy/patches/series-6.12" "$copy/scripts/regression.conf"
+    echo 'Forwarded: not-needed (scripts/run-regression --tests one|two)' >"$copy/patches/faults/mistake.patch"
+    echo 'mistake one fail' >"$copy/behaviour"
     printf '#!/bin/sh\n' | tee "$copy/scripts/build-image" >"$copy/scripts/install-packages"
     printf '%s\n' one two three >"$copy/build/kvm-selftests/6.12/tests"
     cat >"$copy/scripts/run-vm" <<'SCRIPT'
@@ -113,9 +117,9 @@ while [[ $1 ]]; do
     case $1 in
         -o) out=$root/build/results/$2 ;;
         --initrd) initrd=$2 ;;
-        kvm=unpatched) kvm=unpatched ;;
-        exit_stats=Y) kvm=on ;;
-        exit_stats=N) kvm=off ;;
+        kvm=*) kvm=${1#kvm=} ;;
+        exit_stats=Y) [[ $kvm != patched ]] || kvm=on ;;
+        exit_stats=N) [[ $kvm != patched ]] || kvm=off ;;
     esac
     shift
 done
@@ -147,7 +151,7 @@ regression() {
 
 @test "a run whose verdicts are equal passes, with a table and the counts" {
     fake
-    printf '%s\n' 'unpatched two skip' 'on two skip' 'off two skip' >"$copy/behaviour"
+    printf '%s\n' 'unpatched two skip' 'on two skip' 'off two skip' >>"$copy/behaviour"
     echo 'three tcg leave-out takes too long' >"$copy/scripts/regression.conf"
     regression
     [ "$status" -eq 0 ]
@@ -155,12 +159,21 @@ regression() {
     [ "$(cut -f 2-4 "$table" | sed -n 2p)" = "$(printf 'pass\tpass\tpass')" ]
     [ "$(sed -n 4p "$table" | cut -f 2,5)" = "$(printf 'left out\ttakes too long')" ]
     grep -q '^| two | skip | skip | skip | skip | skip | skip |$' "${table%/*}/regression.md"
-    [ "$(wc -l <"$copy/boots")" -eq 6 ]
+    [ "$(grep -cE '^boot (on|off): one two$' "$copy/boots")" -eq 4 ]
+    grep -qx -- '- with the mistake `mistake`: one: amd-unpatched pass, amd-on fail' "${table%/*}/regression.md"
+}
+
+@test "a mistake with which no verdict differs fails the run" {
+    fake
+    sed -i '/^mistake/d' "$copy/behaviour"
+    regression
+    [ "$status" -eq 1 ]
+    says "With the mistake mistake no verdict of one|two differs"
 }
 
 @test "a test that fails under the patched KVM alone is run again, and fails the run" {
     fake
-    echo 'on two fail' >"$copy/behaviour"
+    echo 'on two fail' >>"$copy/behaviour"
     regression -v amd
     [ "$status" -eq 1 ]
     says "differs   two: amd-unpatched pass, amd-on fail"
@@ -170,7 +183,7 @@ regression() {
 
 @test "a test that passes and fails under the unpatched KVM itself is unsteady, and forgiven" {
     fake
-    printf '%s\n' 'unpatched two pass' 'unpatched two fail' 'unpatched two pass' 'on two fail' >"$copy/behaviour"
+    printf '%s\n' 'unpatched two pass' 'unpatched two fail' 'unpatched two pass' 'on two fail' >>"$copy/behaviour"
     regression -v amd
     [ "$status" -eq 0 ]
     says "unsteady  two: amd-unpatched pass/fail, amd-on fail"
@@ -178,12 +191,12 @@ regression() {
 
 @test "a test that the outer VM does not survive has crashed, and the others run in another" {
     fake
-    printf '%s\n' 'unpatched two dies' 'on two dies' >"$copy/behaviour"
+    printf '%s\n' 'unpatched two dies' 'on two dies' >>"$copy/behaviour"
     regression -v amd
     [ "$status" -eq 1 ]
     says "differs   two: amd-unpatched crashed, amd-off pass"
     says "amd-unpatched, crashed: nothing reported for 1 s"
-    ! grep -q 'two: amd-unpatched crashed, amd-on' <<<"$output"
+    run ! grep -q 'two: amd-unpatched crashed, amd-on' <<<"$output"
     grep -qx 'boot unpatched: three' "$copy/boots"
 }
 
