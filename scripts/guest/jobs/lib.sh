@@ -42,11 +42,23 @@ unload_kvm() {
     rmmod "kvm_$vendor" kvm
 }
 
+# Runs a program that prints TAP. What it printed and its exit status are in /results under NAME.
+run_tap() { # SECONDS NAME PROGRAM ARGUMENT...
+    seconds=$1 name=$2
+    shift 2
+    progress "$name"
+    timeout -k 5 "$seconds" "$@" >"/results/$name.tap" 2>&1
+    echo $? >"/results/$name.status"
+}
+
+run_kunit() {
+    progress "KUnit tests"
+    modprobe exit_stats_test
+    dmesg | grep -E '^ *(KTAP|TAP|1\.\.|ok|not ok|#)' >/results/kunit.tap
+}
+
 run_selftests() {
     for program in /selftests/exit_stats_*; do
-        name=${program##*/}
-        progress "$name"
-        timeout -k 5 300 "$program" >"/results/$name.tap" 2>&1
-        echo $? >"/results/$name.status"
+        run_tap 300 "${program##*/}" "$program"
     done
 }

@@ -17,7 +17,8 @@ static long free_pages(void)
 
 	TEST_ASSERT(file, "Cannot open /proc/zoneinfo: %s", strerror(errno));
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " pages free %ld", &n) == 1 || sscanf(line, " count: %ld", &n) == 1)
+		if (sscanf(line, " pages free %ld", &n) == 1 ||
+		    sscanf(line, " count: %ld", &n) == 1)
 			pages += n;
 	fclose(file);
 	return pages;

@@ -7,14 +7,9 @@
 #include "exit_stats.h"
 
 #define CPUID_INSN_SIZE		2
-#define FEP			"ud2; .byte 'k', 'v', 'm';"
-
-#define USER_DS			0x33
-#define USER_CS			0x3b
 /* Flat 64-bit segments of privilege level 3. */
 #define USER_DS_DESC		0x00cff3000000ffffull
 #define USER_CS_DESC		0x00affb000000ffffull
-#define RFLAGS_IOPL3		(3u << 12)
 /* Takes the #GP of vCPU 0 at privilege level 3. */
 #define HANDLER_STACK		(ES_MAX_VCPUS - 1)
 
@@ -75,7 +70,7 @@ static struct es_regs emulate_cpuid(u32 leaf, u32 ecx)
 {
 	struct es_regs r;
 
-	asm volatile(FEP "cpuid"
+	asm volatile(ES_FEP "cpuid"
 		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
 		     : "a"(leaf), "c"(ecx)
 		     : "memory");
@@ -275,20 +270,6 @@ static void test_off_amd(void)
 
 /* Host code: CPUID faulting. */
 
-static void make_user_accessible(u64 table, int level)
-{
-	u64 *pte = addr_gpa2hva(vm, table);
-	int i;
-
-	for (i = 0; i < 512; i++) {
-		if (!(pte[i] & BIT(0)))
-			continue;
-		pte[i] |= BIT(2);
-		if (level > 1 && !(pte[i] & BIT(7)))
-			make_user_accessible(pte[i] & PHYSICAL_PAGE_MASK, level - 1);
-	}
-}
-
 /* Let @sregs run at privilege level 3, and come back there from a handler. */
 static void set_user_mode(struct kvm_sregs *sregs)
 {
@@ -296,20 +277,11 @@ static void set_user_mode(struct kvm_sregs *sregs)
 	u8 *tss = addr_gva2hva(vm, sregs->tr.base);
 	u64 rsp0 = es_stack_top(HANDLER_STACK) & ~0xful;
 
-	gdt[USER_DS / 8] = USER_DS_DESC;
-	gdt[USER_CS / 8] = USER_CS_DESC;
+	gdt[ES_USER_DS / 8] = USER_DS_DESC;
+	gdt[ES_USER_CS / 8] = USER_CS_DESC;
 	memcpy(tss + 4, &rsp0, sizeof(rsp0));
 
-	sregs->cs = (struct kvm_segment){
-		.selector = USER_CS, .limit = 0xffffffff, .type = 11, .present = 1,
-		.dpl = 3, .s = 1, .l = 1, .g = 1,
-	};
-	sregs->ss = (struct kvm_segment){
-		.selector = USER_DS, .limit = 0xffffffff, .type = 3, .present = 1,
-		.dpl = 3, .s = 1, .db = 1, .g = 1,
-	};
-	sregs->ds = sregs->ss;
-	sregs->es = sregs->ss;
+	es_set_segments(sregs, 0, 0xffffffff, ES_USER_LONG);
 }
 
 static void ask(bool user, bool emulate)
@@ -319,16 +291,16 @@ static void ask(bool user, bool emulate)
 	vcpu_sregs_get(vcpu, &kernel_sregs);
 	sregs = kernel_sregs;
 	if (user) {
-		make_user_accessible(vm->pgd, 4);
+		es_make_user_accessible(vm);
 		set_user_mode(&sregs);
 		vcpu_sregs_set(vcpu, &sregs);
 		/* Let it get out by OUT. */
-		es_rflags |= RFLAGS_IOPL3;
+		es_rflags |= ES_RFLAGS_IOPL3;
 	}
 
 	es_run(vcpu, guest_ask, emulate, 0);
 
-	es_rflags &= ~RFLAGS_IOPL3;
+	es_rflags &= ~ES_RFLAGS_IOPL3;
 	vcpu_sregs_set(vcpu, &kernel_sregs);
 	nr_faults = *es_guest(vm, nr_faults);
 	answer = *es_guest(vm, answer);
@@ -376,23 +348,12 @@ static void test_faulting_exit(void)
 
 /* Host code: KVM's emulator. */
 
-static bool have_fep(void)
-{
-	char value[32];
-
-	if (es_get_param(ES_PARAM_FEP, value, sizeof(value)) < 0)
-		return false;
-	return (value[0] != '0' && value[0] != 'N') || es_try_set_param(ES_PARAM_FEP, "1");
-}
-
-#define NO_FEP	"kvm.force_emulation_prefix is off, and cannot be changed"
-
 static void test_emulator(void)
 {
 	int i;
 
-	if (!have_fep())
-		ES_SKIP(NO_FEP);
+	if (!es_have_fep())
+		ES_SKIP(ES_NO_FEP);
 
 	es_run(vcpu, guest_emulated_reads, 0, 0);
 	emulated = *es_guest(vm, emulated);
@@ -421,8 +382,8 @@ static void test_emulator(void)
 
 static void test_emulator_faulting(void)
 {
-	if (!have_fep())
-		ES_SKIP(NO_FEP);
+	if (!es_have_fep())
+		ES_SKIP(ES_NO_FEP);
 
 	test_faulting(true);
 }

@@ -8,9 +8,6 @@
 #define N		50
 #define NR_VCPUS	2
 
-/* The array of the binary stats: the code itself, or SVM's 0x400.. from 0xb0 on. */
-#define NR_ELEMENTS	193
-
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
 
@@ -109,80 +106,10 @@ static void expect_count(const char *what, u32 code, enum es_scope scope, u64 go
 
 /* The binary stats. */
 
-struct binary_stats {
-	u64 exit_reasons[NR_ELEMENTS];
-	u64 exit_cycles;
-};
-
-static void read_binary_stats(struct kvm_vcpu *vcpu, struct binary_stats *s)
-{
-	static const struct {
-		const char *name;
-		u32 unit, size;
-	} wanted[] = {
-		{ "exit_reasons", KVM_STATS_UNIT_NONE, NR_ELEMENTS },
-		{ "exit_cycles", KVM_STATS_UNIT_CYCLES, 1 },
-	};
-	u64 *data[] = { s->exit_reasons, &s->exit_cycles };
-	int fd = vcpu_get_stats_fd(vcpu), i, j, found;
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs, *desc;
-	u32 type;
-
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-
-	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
-		for (j = 0, found = 0; j < header.num_desc; j++) {
-			desc = get_stats_descriptor(descs, j, &header);
-			if (strcmp(desc->name, wanted[i].name))
-				continue;
-
-			found++;
-			type = desc->flags & KVM_STATS_TYPE_MASK;
-			ES_EXPECT(type == KVM_STATS_TYPE_CUMULATIVE && !desc->exponent &&
-				  (desc->flags & KVM_STATS_UNIT_MASK) == wanted[i].unit,
-				  "%s: expected a cumulative, of unit %#x, got flags %#x, exponent %d",
-				  desc->name, wanted[i].unit, desc->flags, desc->exponent);
-			TEST_ASSERT(desc->size == wanted[i].size,
-				    "%s: expected %u elements, got %u",
-				    desc->name, wanted[i].size, desc->size);
-			read_stat_data(fd, &header, desc, data[i], desc->size);
-		}
-		TEST_ASSERT(found == 1, "Expected one %s, got %d", wanted[i].name, found);
-	}
-
-	free(descs);
-	close(fd);
-}
-
-static unsigned int element(u32 code)
-{
-	return code < 0x400 ? code : code - 0x400 + 0xb0;
-}
-
-/* Codes without a name have elements of their own. */
-static u64 count_of(const struct binary_stats *s, u32 code)
-{
-	const struct es_isa *isa = es_isa();
-	u64 sum = 0;
-	int i;
-
-	if (code != EXIT_STATS_OTHER)
-		return s->exit_reasons[element(code)];
-
-	for (i = 0; i < NR_ELEMENTS; i++)
-		sum += s->exit_reasons[i];
-	for (i = 0; i < isa->nr_reasons; i++)
-		if (isa->reasons[i].code < EXIT_STATS_OTHER)
-			sum -= s->exit_reasons[element(isa->reasons[i].code)];
-	return sum;
-}
-
 static void test_binary_stats(void)
 {
 	const struct es_isa *isa = es_isa();
-	struct binary_stats before[NR_VCPUS], after[NR_VCPUS];
+	struct es_binary_stats before[NR_VCPUS], after[NR_VCPUS];
 	u64 low, high;
 	int i, j;
 
@@ -190,15 +117,15 @@ static void test_binary_stats(void)
 		es_run(vcpus[i], guest_mix, N, 0);
 
 		for (j = 0; j < NR_VCPUS; j++)
-			read_binary_stats(vcpus[j], &before[j]);
+			es_read_binary_stats(vcpus[j], &before[j]);
 		read_leaf(vcpus[i]);
 		for (j = 0; j < NR_VCPUS; j++)
-			read_binary_stats(vcpus[j], &after[j]);
+			es_read_binary_stats(vcpus[j], &after[j]);
 
 		for (j = 0; j < isa->nr_reasons; j++)
 			if (isa->reasons[j].code <= 0xffff)
 				expect_count("exit_reasons", isa->reasons[j].code, ES_VCPU,
-					     count_of(&after[i], isa->reasons[j].code),
+					     es_stats_count(&after[i], isa->reasons[j].code),
 					     leaf[j].reason[ES_VCPU].count);
 
 		for (j = 0, low = 0, high = 0; j < NR_VCPUS; j++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every input of the leaf has a defined answer.  expected_answer() says which;
+ * Every input of the leaf has a defined answer.  es_expected_answer() says which;
  * the cases are sets of inputs.
  *
  * Not every reason is tried: all to 0x4ff, where those of VMX and SVM lie, and
@@ -96,45 +96,7 @@ static void guest_wide(void)
 	ES_GUEST_DONE();
 }
 
-/* Host code: the rules of the leaf. */
-
-enum answer {
-	ANSWER_ERROR,
-	ANSWER_TOTAL_VM,
-	ANSWER_TOTAL_VCPU,
-	ANSWER_INFO,
-	ANSWER_REASON,
-	ANSWER_PART,		/* AWAY or HIST: no more than REASON has */
-	ANSWER_NEXT,
-};
-
-static enum answer expected_answer(u8 view, u8 index, u16 reason)
-{
-	bool defined = es_find_reason(reason) >= 0;
-
-	/* An undefined view is answered as TOTAL of the VM, the rest of ECX unread. */
-	if (!es_has_view(view))
-		return ANSWER_TOTAL_VM;
-
-	switch (view) {
-	case ES_TOTAL:
-		/* Only TOTAL takes any other scope for the VM. */
-		return index == ES_VCPU ? ANSWER_TOTAL_VCPU : ANSWER_TOTAL_VM;
-	case ES_INFO:
-		return index < 2 ? ANSWER_INFO : ANSWER_ERROR;
-	case ES_REASON:
-		return index < ES_NR_SCOPES && defined ? ANSWER_REASON : ANSWER_ERROR;
-	case ES_AWAY:
-		return index < ES_NR_SCOPES && defined ? ANSWER_PART : ANSWER_ERROR;
-	case ES_HIST:
-		return index < EXIT_STATS_BUCKETS / 2 && defined ? ANSWER_PART : ANSWER_ERROR;
-	case ES_NEXT:
-		/* Any reason will do to start from. */
-		return index < ES_NR_SCOPES ? ANSWER_NEXT : ANSWER_ERROR;
-	default:
-		TEST_FAIL("View %#x is new to this test", view);
-	}
-}
+/* Host code: is it so? */
 
 /* The smallest reason >= @from whose count is not 0, or the error. */
 static struct es_regs expected_next(const struct es_snapshot *s, u16 from)
@@ -164,17 +126,17 @@ static void check_probe(const struct probe *p)
 	struct es_regs next[2];
 	int i;
 
-	switch (expected_answer(view, index, reason)) {
-	case ANSWER_ERROR:
+	switch (es_expected_answer(view, index, reason)) {
+	case ES_ANSWER_ERROR:
 		EXPECT_ANSWER(es_same(answer, es_error), "the error " ES_FMT, ES_ARGS(es_error));
 		break;
-	case ANSWER_TOTAL_VM:
+	case ES_ANSWER_TOTAL_VM:
 		EXPECT_ANSWER(p->before.count < a && a < p->after.count,
 			      "TOTAL, %lu < exits < %lu", p->before.count, p->after.count);
 		EXPECT_ANSWER(p->before.cycles < b && b < p->after.cycles,
 			      "TOTAL, %lu < cycles < %lu", p->before.cycles, p->after.cycles);
 		break;
-	case ANSWER_TOTAL_VCPU:
+	case ES_ANSWER_TOTAL_VCPU:
 		low = &first[ES_VCPU];
 		high = &last[ES_VCPU];
 		EXPECT_ANSWER(low->total.count < a && a < high->total.count,
@@ -182,10 +144,10 @@ static void check_probe(const struct probe *p)
 		EXPECT_ANSWER(low->total.cycles < b && b < high->total.cycles,
 			      "%lu < cycles < %lu", low->total.cycles, high->total.cycles);
 		break;
-	case ANSWER_INFO:
+	case ES_ANSWER_INFO:
 		EXPECT_ANSWER(es_same(answer, es_info[index]), ES_FMT, ES_ARGS(es_info[index]));
 		break;
-	case ANSWER_REASON:
+	case ES_ANSWER_REASON:
 		/* Four zeros if it never happened, and never the error. */
 		EXPECT_ANSWER(!answer.edx, "EDX = 0");
 		i = es_find_reason(reason);
@@ -196,7 +158,7 @@ static void check_probe(const struct probe *p)
 		EXPECT_ANSWER(low->reason[i].cycles <= b && b <= high->reason[i].cycles,
 			      "%lu..%lu cycles", low->reason[i].cycles, high->reason[i].cycles);
 		break;
-	case ANSWER_PART:
+	case ES_ANSWER_PART:
 		EXPECT_ANSWER(!answer.edx, "EDX = 0");
 		i = es_find_reason(reason);
 		high = &last[view == ES_AWAY ? index : ES_VM];
@@ -208,7 +170,7 @@ static void check_probe(const struct probe *p)
 			EXPECT_ANSWER(b <= high->reason[i].count, "no more than %lu exits",
 				      high->reason[i].count);
 		break;
-	case ANSWER_NEXT:
+	case ES_ANSWER_NEXT:
 		/* A reason may have happened for the first time meanwhile. */
 		next[0] = expected_next(&first[index], reason);
 		next[1] = expected_next(&last[index], reason);

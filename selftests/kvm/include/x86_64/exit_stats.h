@@ -590,16 +590,22 @@ static inline bool es_this_cpu_is_amd(void)
 	return r.ebx == 0x68747541 || r.ebx == 0x6f677948;
 }
 
+/* Begin the report, on any KVM. */
+static inline void es_init(void)
+{
+	es_amd = es_this_cpu_is_amd();
+	sem_init(&es_synced, 0, 0);
+
+	ksft_print_header();
+}
+
 /* Begin the report.  Skip the whole test on a KVM without the feature. */
 static inline void es_start(void)
 {
 	static const char *const needed[] = { ES_PARAM_ACCOUNT, ES_PARAM_LEAF };
 	int i;
 
-	es_amd = es_this_cpu_is_amd();
-	sem_init(&es_synced, 0, 0);
-
-	ksft_print_header();
+	es_init();
 
 	if (access(ES_PARAM_ACCOUNT, F_OK))
 		ksft_exit_skip("KVM has no parameter exit_stats, hence no CONFIG_KVM_EXIT_STATS\n");
@@ -744,6 +750,46 @@ static inline bool es_has_view(int view)
 	return view < 16 && es_info[0].eax & BIT(16 + view);
 }
 
+/* Host code: the rules of the leaf. */
+
+enum es_answer {
+	ES_ANSWER_ERROR,
+	ES_ANSWER_TOTAL_VM,
+	ES_ANSWER_TOTAL_VCPU,
+	ES_ANSWER_INFO,
+	ES_ANSWER_REASON,
+	ES_ANSWER_PART,		/* AWAY or HIST: no more than REASON has */
+	ES_ANSWER_NEXT,
+};
+
+static inline enum es_answer es_expected_answer(u8 view, u8 index, u16 reason)
+{
+	bool defined = es_find_reason(reason) >= 0;
+
+	/* An undefined view is answered as TOTAL of the VM, the rest of ECX unread. */
+	if (!es_has_view(view))
+		return ES_ANSWER_TOTAL_VM;
+
+	switch (view) {
+	case ES_TOTAL:
+		/* Only TOTAL takes any other scope for the VM. */
+		return index == ES_VCPU ? ES_ANSWER_TOTAL_VCPU : ES_ANSWER_TOTAL_VM;
+	case ES_INFO:
+		return index < 2 ? ES_ANSWER_INFO : ES_ANSWER_ERROR;
+	case ES_REASON:
+		return index < ES_NR_SCOPES && defined ? ES_ANSWER_REASON : ES_ANSWER_ERROR;
+	case ES_AWAY:
+		return index < ES_NR_SCOPES && defined ? ES_ANSWER_PART : ES_ANSWER_ERROR;
+	case ES_HIST:
+		return index < EXIT_STATS_BUCKETS / 2 && defined ? ES_ANSWER_PART : ES_ANSWER_ERROR;
+	case ES_NEXT:
+		/* Any reason will do to start from. */
+		return index < ES_NR_SCOPES ? ES_ANSWER_NEXT : ES_ANSWER_ERROR;
+	default:
+		TEST_FAIL("View %#x is new to this test", view);
+	}
+}
+
 static inline struct kvm_vcpu *es_add_vcpu(struct kvm_vm *vm, u32 id)
 {
 	struct kvm_vcpu *vcpu = vm_vcpu_add(vm, id, es_guest_info);
@@ -752,13 +798,8 @@ static inline struct kvm_vcpu *es_add_vcpu(struct kvm_vm *vm, u32 id)
 	return vcpu;
 }
 
-/*
- * Create a VM with @nr_vcpus, and read INFO on the first of them.
- *
- * Only the signature proves presence: a KVM that has the parameters but does
- * not answer with it is broken.
- */
-static inline struct kvm_vm *es_create_vm(int nr_vcpus, struct kvm_vcpu *vcpus[])
+/* Create a VM with @nr_vcpus, on any KVM. */
+static inline struct kvm_vm *es_create_any_vm(int nr_vcpus, struct kvm_vcpu *vcpus[])
 {
 	/* Leave room for vCPUs that the test adds. */
 	struct kvm_vm *vm = vm_create(ES_MAX_VCPUS);
@@ -769,6 +810,18 @@ static inline struct kvm_vm *es_create_vm(int nr_vcpus, struct kvm_vcpu *vcpus[]
 
 	for (i = 0; i < nr_vcpus; i++)
 		vcpus[i] = es_add_vcpu(vm, i);
+	return vm;
+}
+
+/*
+ * Create a VM with @nr_vcpus, and read INFO on the first of them.
+ *
+ * Only the signature proves presence: a KVM that has the parameters but does
+ * not answer with it is broken.
+ */
+static inline struct kvm_vm *es_create_vm(int nr_vcpus, struct kvm_vcpu *vcpus[])
+{
+	struct kvm_vm *vm = es_create_any_vm(nr_vcpus, vcpus);
 
 	es_run(vcpus[0], es_guest_info, 0, 0);
 	memcpy(es_info, es_guest(vm, es_info), sizeof(es_info));
@@ -849,6 +902,168 @@ static inline void es_check_growth(const struct es_snapshot *before,
 
 	growth = after->total.count - before->total.count;
 	ES_EXPECT(growth >= all, "Expected TOTAL to grow by at least %lu, got %ld", all, growth);
+}
+
+/* Host code: the binary stats. */
+
+/* An element is the code itself, or SVM's 0x400.. from 0xb0 on. */
+#define ES_NR_ELEMENTS	193
+
+struct es_binary_stats {
+	u64 exit_reasons[ES_NR_ELEMENTS];
+	u64 exit_cycles;
+};
+
+static inline void es_read_binary_stats(struct kvm_vcpu *vcpu, struct es_binary_stats *s)
+{
+	static const struct {
+		const char *name;
+		u32 unit, size;
+	} wanted[] = {
+		{ "exit_reasons", KVM_STATS_UNIT_NONE, ES_NR_ELEMENTS },
+		{ "exit_cycles", KVM_STATS_UNIT_CYCLES, 1 },
+	};
+	u64 *data[] = { s->exit_reasons, &s->exit_cycles };
+	int fd = vcpu_get_stats_fd(vcpu), i, j, found;
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs, *desc;
+	u32 type;
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+
+	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+		for (j = 0, found = 0; j < header.num_desc; j++) {
+			desc = get_stats_descriptor(descs, j, &header);
+			if (strcmp(desc->name, wanted[i].name))
+				continue;
+
+			found++;
+			type = desc->flags & KVM_STATS_TYPE_MASK;
+			ES_EXPECT(type == KVM_STATS_TYPE_CUMULATIVE && !desc->exponent &&
+				  (desc->flags & KVM_STATS_UNIT_MASK) == wanted[i].unit,
+				  "%s: expected a cumulative, of unit %#x, got flags %#x, exponent %d",
+				  desc->name, wanted[i].unit, desc->flags, desc->exponent);
+			TEST_ASSERT(desc->size == wanted[i].size,
+				    "%s: expected %u elements, got %u",
+				    desc->name, wanted[i].size, desc->size);
+			read_stat_data(fd, &header, desc, data[i], desc->size);
+		}
+		TEST_ASSERT(found == 1, "Expected one %s, got %d", wanted[i].name, found);
+	}
+
+	free(descs);
+	close(fd);
+}
+
+static inline unsigned int es_element(u32 code)
+{
+	return code < 0x400 ? code : code - 0x400 + 0xb0;
+}
+
+/* Codes without a name have elements of their own. */
+static inline u64 es_stats_count(const struct es_binary_stats *s, u32 code)
+{
+	const struct es_isa *isa = es_isa();
+	u64 sum = 0;
+	int i;
+
+	if (code != EXIT_STATS_OTHER)
+		return s->exit_reasons[es_element(code)];
+
+	for (i = 0; i < ES_NR_ELEMENTS; i++)
+		sum += s->exit_reasons[i];
+	for (i = 0; i < isa->nr_reasons; i++)
+		if (isa->reasons[i].code < EXIT_STATS_OTHER)
+			sum -= s->exit_reasons[es_element(isa->reasons[i].code)];
+	return sum;
+}
+
+/* Host code: modes of the guest's CPU. */
+
+#define ES_USER_DS		0x33
+#define ES_USER_CS		0x3b
+#define ES_RFLAGS_IOPL3		(3u << 12)
+
+enum es_mode {
+	ES_REAL,
+	ES_KERNEL_32,
+	ES_USER_32,
+	ES_USER_COMPAT,
+	ES_KERNEL_LONG,
+	ES_USER_LONG,
+	ES_NR_MODES,
+};
+
+static inline bool es_mode_is_user(enum es_mode mode)
+{
+	return mode == ES_USER_32 || mode == ES_USER_COMPAT || mode == ES_USER_LONG;
+}
+
+static inline bool es_mode_is_long(enum es_mode mode)
+{
+	return mode == ES_KERNEL_LONG || mode == ES_USER_LONG;
+}
+
+/* The segments of @mode.  In long mode nobody looks at base and limit. */
+static inline void es_set_segments(struct kvm_sregs *sregs, u64 base, u32 limit,
+				   enum es_mode mode)
+{
+	bool user = es_mode_is_user(mode);
+
+	sregs->cs = (struct kvm_segment){
+		.base = base, .limit = limit, .selector = user ? ES_USER_CS : 0x8,
+		.type = 11, .present = 1, .dpl = user ? 3 : 0, .s = 1, .g = limit > 0xfffff,
+		.l = es_mode_is_long(mode), .db = mode != ES_REAL && !es_mode_is_long(mode),
+	};
+	sregs->ds = (struct kvm_segment){
+		.base = base, .limit = limit, .selector = user ? ES_USER_DS : 0x10,
+		.type = 3, .present = 1, .dpl = user ? 3 : 0, .s = 1, .g = limit > 0xfffff,
+		.db = mode != ES_REAL,
+	};
+	if (mode == ES_REAL) {
+		sregs->cs.type = 3;
+		sregs->cs.selector = base >> 4;
+		sregs->ds.selector = base >> 4;
+	}
+	sregs->ss = sregs->ds;
+	sregs->es = sregs->ds;
+	sregs->fs = sregs->ds;
+	sregs->gs = sregs->ds;
+}
+
+static inline void es_make_table_user_accessible(struct kvm_vm *vm, u64 table, int level)
+{
+	u64 *pte = addr_gpa2hva(vm, table);
+	int i;
+
+	for (i = 0; i < 512; i++) {
+		if (!(pte[i] & BIT(0)))
+			continue;
+		pte[i] |= BIT(2);
+		if (level > 1 && !(pte[i] & BIT(7)))
+			es_make_table_user_accessible(vm, pte[i] & PHYSICAL_PAGE_MASK, level - 1);
+	}
+}
+
+/* Let user mode have all of the guest's memory. */
+static inline void es_make_user_accessible(struct kvm_vm *vm)
+{
+	es_make_table_user_accessible(vm, vm->pgd, 4);
+}
+
+/* Have KVM emulate what follows: it is a VM-Exit for an invalid opcode. */
+#define ES_FEP	"ud2; .byte 'k', 'v', 'm';"
+
+#define ES_NO_FEP	"kvm.force_emulation_prefix is off, and cannot be changed"
+
+static inline bool es_have_fep(void)
+{
+	char value[32];
+
+	if (es_get_param(ES_PARAM_FEP, value, sizeof(value)) < 0)
+		return false;
+	return (value[0] != '0' && value[0] != 'N') || es_try_set_param(ES_PARAM_FEP, "1");
 }
 
 #endif /* SELFTEST_KVM_EXIT_STATS_H */
