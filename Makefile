@@ -52,6 +52,10 @@ bench: ## measure what a VM-Exit costs, and compare designs
 regression: ## run KVM's own selftests, unpatched and patched, and compare the verdicts
 	@scripts/run-regression -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
 
+.PHONY: debug-test
+debug-test: ## run the tests and a fuzzer on kernels with KASAN, UBSAN, lockdep, kmemleak and KCSAN
+	@scripts/run-debug-tests $(K)
+
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K)
