@@ -57,6 +57,19 @@ LOG
     [ "$(reports 1)" = other ]
 }
 
+@test "KCSAN: who reads the binary stats races with any of KVM's counters, but ours is ours" {
+    cat >log <<'LOG'
+BUG: KCSAN: data-race in _copy_to_user / vcpu_run [kvm]
+write to 0xffff888002987568 of 8 bytes by task 811 on cpu 0:
+ vcpu_run+0x1351/0x2840 [kvm]
+read to 0xffff8880029871e0 of 1016 bytes by task 229 on cpu 1:
+ kvm_stats_read+0x1b7/0x200 [kvm]
+LOG
+    [ "$(reports 1,3)" = "$(printf 'other\tBUG: KCSAN: data-race in kvm_stats_read [kvm]')" ]
+    sed -i 's/ vcpu_run+/ __kvm_exit_stats_load+/' log
+    [ "$(reports 1)" = own ]
+}
+
 @test "kmemleak: told apart by who allocated, ours by a function of the list" {
     cat >log <<'LOG'
 unreferenced object 0xffff888003d10000 (size 1024):
