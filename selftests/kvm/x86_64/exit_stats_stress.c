@@ -9,6 +9,10 @@
  * That no counter goes backwards or ahead of time is checked here.  What else
  * goes wrong, a debug kernel must tell: see scripts/run-debug-tests.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <getopt.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -19,6 +19,10 @@
 #define X86_EFLAGS_IF			BIT(9)
 #endif
 
+#ifndef MAX_NR_CPUID_ENTRIES
+#define MAX_NR_CPUID_ENTRIES		100
+#endif
+
 #ifdef GUEST_FAIL
 
 /* The framework gives every VM a GDT, an IDT and a TSS. */
