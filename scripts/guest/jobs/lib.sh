@@ -2,11 +2,17 @@
 # shellcheck shell=dash disable=SC2154 # /init sets vendor
 # What the jobs of the outer VM share; sourced by /init.
 
+# The inner VM's CPU. In TCG without KVM's paravirtual EOI, so that an interrupt handler begins with a VM-Exit: until
+# the next one, TCG may deliver an interrupt that VMRUN injected a second time, see scripts/run-vm.
+inner_cpu() {
+    if grep -q 'QEMU TCG' /proc/cpuinfo; then echo host,-kvm-pv-eoi; else echo host; fi
+}
+
 # Boots the inner VM with QEMU/KVM. What it reports ends up in /results/inner. ARGUMENT goes to its kernel.
 boot_inner() { # CPUS SECONDS [ARGUMENT]
     mkdir -p /results/inner
-    timeout -s KILL "$2" qemu-system-x86_64 -enable-kvm -cpu host -smp "$1" -m 128 -nodefaults -no-user-config -nographic \
-        -no-reboot -kernel /inner/vmlinuz -initrd /inner/initrd \
+    timeout -s KILL "$2" qemu-system-x86_64 -enable-kvm -cpu "$(inner_cpu)" -smp "$1" -m 128 -nodefaults \
+        -no-user-config -nographic -no-reboot -kernel /inner/vmlinuz -initrd /inner/initrd \
         -append "console=ttyS0 quiet panic=-1 reboot=t $3" \
         -serial file:/results/inner-console.log \
         -chardev file,id=out,path=/tmp/inner.tar.gz -device isa-debugcon,iobase=0xe9,chardev=out
