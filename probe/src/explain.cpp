@@ -541,18 +541,18 @@ constexpr std::string_view apm_instructions =
 	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Instruction "
 	"Intercepts\"";
 constexpr std::string_view apm_io =
-	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"IOIO Intercepts\"";
+	R"(AMD APM volume 2, chapter "Secure Virtual Machine", section "IOIO Intercepts")";
 constexpr std::string_view apm_msr =
-	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"MSR Intercepts\"";
+	R"(AMD APM volume 2, chapter "Secure Virtual Machine", section "MSR Intercepts")";
 constexpr std::string_view apm_exceptions =
-	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Exception Intercepts\"";
+	R"(AMD APM volume 2, chapter "Secure Virtual Machine", section "Exception Intercepts")";
 constexpr std::string_view apm_interrupts =
-	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Interrupt Intercepts\"";
+	R"(AMD APM volume 2, chapter "Secure Virtual Machine", section "Interrupt Intercepts")";
 constexpr std::string_view apm_miscellaneous =
 	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Miscellaneous "
 	"Intercepts\"";
 constexpr std::string_view apm_paging =
-	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Nested Paging\"";
+	R"(AMD APM volume 2, chapter "Secure Virtual Machine", section "Nested Paging")";
 constexpr std::string_view apm_avic =
 	"AMD APM volume 2, chapter \"Secure Virtual Machine\", section \"Advanced Virtual "
 	"Interrupt Controller\"";
@@ -1102,7 +1102,7 @@ bool is_name(std::string_view wanted, std::string_view name)
 std::optional<std::uint16_t> parsed_code(std::string_view text)
 {
 	const auto from = text.find_first_not_of(" \t");
-	if (from == text.npos)
+	if (from == std::string_view::npos)
 		return std::nullopt;
 	text = text.substr(from, text.find_last_not_of(" \t") + 1 - from);
 	int base = 10;
@@ -1111,7 +1111,7 @@ std::optional<std::uint16_t> parsed_code(std::string_view text)
 		text.remove_prefix(2);
 	}
 	std::uint16_t code;
-	const auto end = text.data() + text.size();
+	const auto *const end = text.data() + text.size();
 	const auto [stop, error] = std::from_chars(text.data(), end, code, base);
 	if (error != std::errc() || stop != end)
 		return std::nullopt;
@@ -1186,7 +1186,7 @@ std::optional<std::size_t> farness(std::string_view wanted, std::string_view nam
 	};
 	if (each(in(in_name)))
 		return 0;
-	if (each([&](std::string_view word) { return name.find(word) != name.npos; }))
+	if (each([&](std::string_view word) { return name.find(word) != std::string_view::npos; }))
 		return 1;
 	if (each(in(in_summary)))
 		return 2;
@@ -1237,7 +1237,7 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t first_
 /// A heading and its text: behind it, or below it if it has several lines.
 std::string section(std::string_view heading, std::string_view text, std::size_t width)
 {
-	if (text.find('\n') == text.npos)
+	if (text.find('\n') == std::string_view::npos)
 		return "\n" + wrapped(fmt::format("{} {}", heading, text), width, 0, 4);
 	std::string s = fmt::format("\n{}\n", heading);
 	while (!text.empty()) {
