@@ -463,15 +463,6 @@ static void add_fuzzer(int i)
 	vcpu_sregs_get(f->vcpu, &f->long_sregs);
 }
 
-static u64 number(const char *text)
-{
-	char *end;
-	u64 n = strtoull(text, &end, 0);
-
-	TEST_ASSERT(*text && !*end, "\"%s\": expected digits", text);
-	return n;
-}
-
 static void usage(const char *name)
 {
 	printf("Usage: %s [-n COMBINATIONS] [-s SEED] [-v VCPUS] [-u]\n"
@@ -486,13 +477,13 @@ int main(int argc, char *argv[])
 	while ((opt = getopt(argc, argv, "n:s:v:u")) != -1) {
 		switch (opt) {
 		case 'n':
-			nr_combinations = number(optarg);
+			nr_combinations = es_number(optarg, 1, UINT32_MAX);
 			break;
 		case 's':
-			seed = number(optarg);
+			seed = es_number(optarg, 0, UINT64_MAX);
 			break;
 		case 'v':
-			nr_vcpus = number(optarg);
+			nr_vcpus = es_number(optarg, 1, ES_MAX_VCPUS);
 			break;
 		case 'u':
 			checks = false;
@@ -501,8 +492,6 @@ int main(int argc, char *argv[])
 			usage(argv[0]);
 		}
 	}
-	TEST_ASSERT(nr_vcpus > 0 && nr_vcpus <= ES_MAX_VCPUS, "-v is for 1 to %d vCPUs",
-		    ES_MAX_VCPUS);
 
 	if (checks)
 		es_start();

@@ -243,7 +243,7 @@ static void test_round(void)
 
 int main(int argc, char *argv[])
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : NR_ROUNDS;
+	int rounds = argc > 1 ? es_number(argv[1], 1, INT_MAX) : NR_ROUNDS;
 	char name[64];
 	int i;
 
@@ -255,8 +255,6 @@ int main(int argc, char *argv[])
 	if (!kvm_has_cap(KVM_CAP_TSC_DEADLINE_TIMER))
 		ksft_exit_skip("KVM has no KVM_CAP_TSC_DEADLINE_TIMER\n");
 	atexit(remove_trigger);
-
-	TEST_ASSERT(rounds > 0, "Expected a number of rounds, got \"%s\"", argv[1]);
 
 	ksft_set_plan(rounds);
 	for (i = 1; i <= rounds; i++) {

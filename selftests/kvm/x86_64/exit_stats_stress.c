@@ -543,15 +543,6 @@ static void hold(void)
 		pause();
 }
 
-static int number(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 0);
-
-	TEST_ASSERT(*text && !*end && n >= 0 && n <= INT_MAX, "\"%s\": expected digits", text);
-	return n;
-}
-
 static void usage(const char *name)
 {
 	printf("Usage: %s [-c VMS] [-k VMS] [-r ROUNDS] [-u] [-H]\n"
@@ -570,13 +561,13 @@ int main(int argc, char *argv[])
 	while ((opt = getopt(argc, argv, "c:k:r:uH")) != -1) {
 		switch (opt) {
 		case 'c':
-			nr_created = number(optarg);
+			nr_created = es_number(optarg, 0, INT_MAX);
 			break;
 		case 'k':
-			nr_killed = number(optarg);
+			nr_killed = es_number(optarg, 0, INT_MAX);
 			break;
 		case 'r':
-			nr_rounds = number(optarg);
+			nr_rounds = es_number(optarg, 0, INT_MAX);
 			break;
 		case 'u':
 			checks = false;

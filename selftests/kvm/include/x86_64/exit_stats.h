@@ -7,6 +7,8 @@
 #ifndef SELFTEST_KVM_EXIT_STATS_H
 #define SELFTEST_KVM_EXIT_STATS_H
 
+#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -445,6 +447,19 @@ do {									\
 		 ##__VA_ARGS__);					\
 	return;								\
 } while (0)
+
+/* What a user typed for an option; ends the program when it is no number of min to max. */
+static inline u64 es_number(const char *text, u64 min, u64 max)
+{
+	char *end;
+	u64 n;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	TEST_ASSERT(isdigit(text[0]) && !*end && !errno && n >= min && n <= max,
+		    "expected a number of %lu to %lu, got \"%s\"", min, max, text);
+	return n;
+}
 
 static inline void es_begin(void)
 {
