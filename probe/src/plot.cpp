@@ -679,14 +679,18 @@ std::string plot_script(const Session &session, Picture picture)
 	return std::move(script).text();
 }
 
+Picture picture_named(const std::string &path)
+{
+	if (path.ends_with(".png"))
+		return Picture::png;
+	if (path.ends_with(".svg"))
+		return Picture::svg;
+	throw std::invalid_argument("a plot is FILE.svg or FILE.png, not " + path);
+}
+
 void plot(const Session &session, const std::string &path)
 {
-	Picture picture = Picture::svg;
-	if (path.ends_with(".png"))
-		picture = Picture::png;
-	else if (!path.ends_with(".svg"))
-		throw std::invalid_argument("a plot is FILE.svg or FILE.png, not " + path);
-	replace_file(path, run_gnuplot(plot_script(session, picture)));
+	replace_file(path, run_gnuplot(plot_script(session, picture_named(path))));
 }
 
 } // namespace exit_stats

@@ -277,6 +277,11 @@ int Program::dispatch(const std::vector<std::string> &command, bool has_command)
 		check_options("plot", {"--output"});
 		if (output.empty())
 			throw CLI::RequiredError("-o FILE");
+		try {
+			picture_named(output);
+		} catch (const std::invalid_argument &e) {
+			throw CLI::ValidationError(e.what());
+		}
 		const auto sessions = load_recording(file);
 		if (sessions.empty())
 			throw std::runtime_error(file + ": has no samples");

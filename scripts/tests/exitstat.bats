@@ -200,7 +200,7 @@ PYTHON
     grep -q IO_INSTRUCTION out.svg
     exitstat_model plot file -o out.png
     [ "$(head -c 8 out.png | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
-    run -1 --separate-stderr exitstat_model plot file -o out.pdf
+    run -2 --separate-stderr exitstat_model plot file -o out.pdf
     [[ $stderr == *svg*png* ]]
     run -1 --separate-stderr env PATH="$BUILD/tests" "$BUILD/tests/exitstat_model" plot file -o other.svg
     [[ $stderr == *gnuplot* ]]
