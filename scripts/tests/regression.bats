@@ -109,6 +109,7 @@ fake() {
     echo 'mistake one fail' >"$copy/behaviour"
     printf '#!/bin/sh\n' | tee "$copy/scripts/build-image" >"$copy/scripts/install-packages"
     printf '%s\n' one two three >"$copy/build/kvm-selftests/6.12/tests"
+    : >"$copy/build/kvm-selftests/6.12/broken"
     cat >"$copy/scripts/run-vm" <<'SCRIPT'
 #!/bin/bash
 [[ $* != *--print-engine* ]] || { echo tcg; exit; }
@@ -161,6 +162,15 @@ regression() {
     grep -q '^| two | skip | skip | skip | skip | skip | skip |$' "${table%/*}/regression.md"
     [ "$(grep -cE '^boot (on|off): one two$' "$copy/boots")" -eq 4 ]
     grep -qx -- '- with the mistake `mistake`: one: amd-unpatched pass, amd-on fail' "${table%/*}/regression.md"
+}
+
+@test "a test that does not build is left out, with what the compiler says" {
+    fake
+    printf 'two\terror: no such thing\n' >"$copy/build/kvm-selftests/6.12/broken"
+    regression
+    [ "$status" -eq 0 ]
+    [ "$(sed -n 3p "$table" | cut -f 2,5)" = "$(printf 'left out\tdoes not build: error: no such thing')" ]
+    run ! grep -q 'boot .*two' "$copy/boots"
 }
 
 @test "a mistake with which no verdict differs fails the run" {
