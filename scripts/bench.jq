@@ -42,7 +42,9 @@ def plural($what): "\(.) \($what)" + if . == 1 then "" else "s" end;
 "- CONFIG off: the patches, and `CONFIG_KVM_EXIT_STATS=n`. Switched off: `exit_stats=N`. On: with all that there is.",
 "- Assignment: two atomic counters of the host around the handling of a VM-Exit, which fastpath VM-Exits do not reach.",
 "- Histogram trigger: unpatched, with `hist:keys=exit_reason` at kvm:kvm_exit.",
-"- Ring buffer: unpatched, with kvm_exit and kvm_entry recorded, which `perf kvm stat` needs.",
+"- Ring buffer: unpatched, with kvm_exit and kvm_entry recorded in the ring buffer of tracefs.",
+"- Recorded for perf: unpatched, with kvm_exit and kvm_entry recorded in a buffer of perf's, as `perf kvm stat record`",
+"  asks for it, without what perf then does with them.",
 "",
 (["a read of the leaf", "1 vCPU", "2 vCPUs", "8 vCPUs"] | heading),
 ("total", "reason", "info"

@@ -91,10 +91,10 @@ check() { # [JQ-EXPRESSION]
     # A row for each kind of VM-Exit: what it takes unpatched, and how much more with each design.
     jq -r '.instructions as $of
         | ("cpuid io_kernel io_user msr_read msr_write hlt page fastpath" | split(" "))[] as $kind
-        | ["built-without", "off", "on", "assignment", "histogram", "ring-buffer"]
+        | ["built-without", "off", "on", "assignment", "histogram", "ring-buffer", "perf"]
         | [$of.unpatched[$kind]] + map($of[.][$kind] - $of.unpatched[$kind]) | map(round) | @tsv' "$recorded" >recorded.tsv
     sed -n '/^| VM-Exit | unpatched/,/^$/p' "$readme" | sed '1,2d; /^$/d; s/not counted/0/; s/[,+]//g' |
-        cut -d '|' -f 3-9 | sed 's/ *| */\t/g; s/^ *//; s/ *$//' >readme.tsv
+        cut -d '|' -f 3-10 | sed 's/ *| */\t/g; s/^ *//; s/ *$//' >readme.tsv
     [ "$(wc -l <recorded.tsv)" -eq 8 ]
     diff recorded.tsv readme.tsv
     grep -qF "The median of $(jq '.throughput.on.pairs | length' "$recorded") pairs is $(jq '.throughput.on.median' "$recorded") " "$readme"

@@ -7,11 +7,16 @@
  * The best of many short rounds is free of timer interrupts, and an empty loop's
  * share is taken off.  Prints a line for each of the kinds given, or of all: its
  * name, the cost, and how many VM-Exits it takes, which only the leaf tells; "-"
- * where there is none.
+ * where there is none.  With -p, while the kernel records for perf.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
 #include "exit_stats.h"
 
 #define NR_ROUNDS	30
@@ -242,6 +247,46 @@ static void guest_measure(const struct kind *kind)
 
 /* Host code. */
 
+#define EVENTS_DIR	"/sys/kernel/tracing/events/kvm/"
+/* As "perf kvm stat record" has it. */
+#define PERF_PAGES	1024
+
+static int open_event(const char *id_path)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
+			       PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_RAW,
+	};
+	FILE *file = fopen(id_path, "r");
+	int fd;
+
+	TEST_ASSERT(file, "%s: %s", id_path, strerror(errno));
+	TEST_ASSERT(fscanf(file, "%llu", &attr.config) == 1, "%s has no number", id_path);
+	fclose(file);
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "perf_event_open() failed: %s", strerror(errno));
+	return fd;
+}
+
+/*
+ * All that the kernel does for "perf kvm stat record" on CPU 0, and nothing of
+ * what perf does: who may only read the buffer has what is old in it overwritten.
+ */
+static void record_for_perf(void)
+{
+	int exits = open_event(EVENTS_DIR "kvm_exit/id");
+	int entries = open_event(EVENTS_DIR "kvm_entry/id");
+	void *buffer = mmap(NULL, (1 + PERF_PAGES) * getpagesize(), PROT_READ, MAP_SHARED,
+			    exits, 0);
+
+	TEST_ASSERT(buffer != MAP_FAILED, "mmap() of perf's buffer failed: %s", strerror(errno));
+	TEST_ASSERT(!ioctl(entries, PERF_EVENT_IOC_SET_OUTPUT, exits),
+		    "PERF_EVENT_IOC_SET_OUTPUT failed: %s", strerror(errno));
+}
+
 /*
  * Of two real-time threads of equal priority on one CPU none runs before the
  * other one waits: a vCPU that is woken up has been blocked, and another has to
@@ -312,8 +357,8 @@ out:
 
 int main(int argc, char *argv[])
 {
+	int first = 1, i, j, known;
 	cpu_set_t cpu;
-	int i, j, known;
 
 	es_amd = es_this_cpu_is_amd();
 	sem_init(&es_synced, 0, 0);
@@ -323,14 +368,19 @@ int main(int argc, char *argv[])
 	/* HLT blocks at once. */
 	es_set_param(ES_PARAM_DIR "halt_poll_ns", "0");
 
-	for (i = 1; i < argc; i++) {
+	if (argc > 1 && !strcmp(argv[1], "-p")) {
+		record_for_perf();
+		first++;
+	}
+
+	for (i = first; i < argc; i++) {
 		for (j = 0, known = 0; j < ARRAY_SIZE(kinds); j++)
 			known |= !strcmp(argv[i], kinds[j].name);
 		TEST_ASSERT(known, "There is no kind '%s'", argv[i]);
 	}
 
 	for (j = 0; j < ARRAY_SIZE(kinds); j++) {
-		for (i = 1, known = argc == 1; i < argc; i++)
+		for (i = first, known = argc == first; i < argc; i++)
 			known |= !strcmp(argv[i], kinds[j].name);
 		if (known)
 			measure(&kinds[j]);
