@@ -42,24 +42,24 @@ lint: ## check every script, program and patch, and that each patch builds
 
 .PHONY: outgoing
 outgoing: ## write the series as mails, with a cover letter
-	@scripts/make-outgoing $(K)
+	@scripts/series/make-outgoing $(K)
 
 .PHONY: bench
 bench: ## measure what a VM-Exit costs, and compare designs
-	@scripts/run-bench $(K)
+	@scripts/bench/run-bench $(K)
 
 .PHONY: regression
 regression: ## run KVM's own selftests, unpatched and patched, and compare the verdicts
-	@scripts/run-regression -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
+	@scripts/regression/run-regression -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
 
 .PHONY: debug-test
 debug-test: ## run the tests and a fuzzer on kernels with KASAN, UBSAN, lockdep, kmemleak and KCSAN
-	@scripts/run-debug-tests $(K)
+	@scripts/debug/run-debug-tests $(K)
 
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K)
-	@scripts/run-vm -s -e $(ENGINE) -v $(VENDOR) $(K)
+	@scripts/vm/run-vm -s -e $(ENGINE) -v $(VENDOR) $(K)
 
 .PHONY: kernel
 kernel: ## build the patched kernel of the outer VM, and the inner VM's
@@ -84,15 +84,15 @@ image: ## pack the boot image
 
 .PHONY: tree
 tree: ## make build/linux-K, a git tree with the patches as commits
-	@scripts/prepare-tree $(K)
+	@scripts/series/prepare-tree $(K)
 
 .PHONY: export
 export: ## write the commits of build/linux-K to patches/
-	@scripts/export-patches $(K)
+	@scripts/series/export-patches $(K)
 
 .PHONY: check-patches
 check-patches: ## check that the series applies, exports to the same bytes and pleases checkpatch
-	@scripts/check-patches $(K)
+	@scripts/series/check-patches $(K)
 
 .PHONY: clean
 clean: ## remove everything that was built

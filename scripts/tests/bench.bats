@@ -32,7 +32,7 @@ figures=(
 
 check() { # [JQ-EXPRESSION]
     jq "${1-.}" "$file" >"$file.changed"
-    run "$BATS_TEST_DIRNAME/../run-bench" --check "$file.changed"
+    run "$BATS_TEST_DIRNAME/../bench/run-bench" --check "$file.changed"
     printf '%s\n' "$output"
 }
 
@@ -79,9 +79,9 @@ check() { # [JQ-EXPRESSION]
     check '[]'
     [ "$status" -eq 1 ]
     echo no JSON >"$file"
-    run "$BATS_TEST_DIRNAME/../run-bench" --check "$file"
+    run "$BATS_TEST_DIRNAME/../bench/run-bench" --check "$file"
     [ "$status" -eq 1 ]
-    run "$BATS_TEST_DIRNAME/../run-bench" --check "$file.not-there"
+    run "$BATS_TEST_DIRNAME/../bench/run-bench" --check "$file.not-there"
     [ "$status" -eq 2 ]
 }
 
@@ -98,7 +98,7 @@ check() { # [JQ-EXPRESSION]
     [ "$(wc -l <recorded.tsv)" -eq 8 ]
     diff recorded.tsv readme.tsv
     grep -qF "The median of $(jq '.throughput.on.pairs | length' "$recorded") pairs is $(jq '.throughput.on.median' "$recorded") " "$readme"
-    run "$BATS_TEST_DIRNAME/../run-bench" --check "$recorded"
+    run "$BATS_TEST_DIRNAME/../bench/run-bench" --check "$recorded"
     [ "$status" -eq 0 ]
     [ "$(grep -c '^ok: ' <<<"$output")" -eq "${#figures[@]}" ]
 }

@@ -2,7 +2,7 @@
 # What a VM-Exit costs, in executed instructions, which Bochs repeats to the digit. K is the kernel series.
 
 setup_file() {
-    "$BATS_TEST_DIRNAME/../run-vm" -e bochs -v intel "$K" cost
+    "$BATS_TEST_DIRNAME/../vm/run-vm" -e bochs -v intel "$K" cost
 }
 
 # instructions MODE WHAT: in hundredths.
@@ -38,7 +38,7 @@ at_most() {
 # The aim is 0.97, and 0.978 is the median of 40 pairs. A pair's ratio varies by some 3% from boot to boot, so that the
 # median of 12 would be below 0.97 by chance too often; but 11 of 12 pairs are below 0.95 only if there is more loss.
 @test "two vCPUs that do nothing but exit: not below 0.95 of the exits per second of an unpatched KVM" {
-    run "$BATS_TEST_DIRNAME/../measure-throughput" "$K" 12
+    run "$BATS_TEST_DIRNAME/../bench/measure-throughput" "$K" 12
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
     [ "$(grep -c '^pair' <<<"$output")" -ge 12 ]

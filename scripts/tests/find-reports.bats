@@ -9,7 +9,7 @@ setup() {
 
 # Fields of the reports that are found in "log".
 reports() { # FIELDS
-    "$BATS_TEST_DIRNAME/../find-reports" own log | cut -f "$1"
+    "$BATS_TEST_DIRNAME/../debug/find-reports" own log | cut -f "$1"
 }
 
 @test "a log without reports has none, however exit_stats is named in it" {
@@ -94,5 +94,5 @@ LOG
 @test "a report that has no end ends with its log" {
     printf '%s\n' "Kernel panic - not syncing: Attempted to kill init" >log
     printf '%s\n' "  kvm_exit_stats_cpuid+0x1/0x2" >log2
-    [ "$("$BATS_TEST_DIRNAME/../find-reports" own log log2 | cut -f 1)" = other ]
+    [ "$("$BATS_TEST_DIRNAME/../debug/find-reports" own log log2 | cut -f 1)" = other ]
 }

@@ -2,7 +2,7 @@
 # What the host sees of an inner VM that has booted and does next to nothing. K is the kernel series.
 
 setup_file() {
-    "$BATS_TEST_DIRNAME/../run-vm" -e tcg -v amd "$K" host-views
+    "$BATS_TEST_DIRNAME/../vm/run-vm" -e tcg -v amd "$K" host-views
 }
 
 setup() {

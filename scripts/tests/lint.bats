@@ -38,7 +38,7 @@ says() { # LINE
     says 'not ok [0-9]+ shfmt scripts/build-probe'
     says 'not ok [0-9]+ shfmt scripts/tests/cost.bats'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
-    says 'ok [0-9]+ shfmt scripts/guest/outer-init'
+    says 'ok [0-9]+ shfmt scripts/vm/outer-init'
 }
 
 @test "C++ in another format" {

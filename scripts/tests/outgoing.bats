@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# The mails of scripts/make-outgoing are what "git am" and checkpatch take, and say the truth.
+# The mails of scripts/series/make-outgoing are what "git am" and checkpatch take, and say the truth.
 
 setup_file() {
     top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     export top
-    "$top/scripts/make-outgoing" "$K" >"$BATS_FILE_TMPDIR/printed"
+    "$top/scripts/series/make-outgoing" "$K" >"$BATS_FILE_TMPDIR/printed"
     export mails=$BATS_FILE_TMPDIR/mails applied=$BATS_FILE_TMPDIR/applied
     cp -r "$top/build/outgoing/$K" "$mails"
     git clone -q --shared "$top/build/linux-$K" "$applied"
@@ -64,7 +64,7 @@ am() {
 @test "--signoff is that of whom git says, and refused where it does not know" {
     run env HOME="$BATS_TEST_TMPDIR" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2 \
         GIT_CONFIG_KEY_0=user.name GIT_CONFIG_VALUE_0='A. N. Author' \
-        GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1=author@localhost "$top/scripts/make-outgoing" --signoff "$K"
+        GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1=author@localhost "$top/scripts/series/make-outgoing" --signoff "$K"
     [ "$status" -eq 0 ]
     for mail in "$top/build/outgoing/$K"/*.patch; do
         [[ $mail == */0000-* ]] || grep -q '^Signed-off-by: A. N. Author <author@localhost>$' "$mail"
@@ -73,7 +73,7 @@ am() {
     copy=$BATS_TEST_TMPDIR/repo
     mkdir -p "$copy/build"
     cp -r "$top"/{patches,scripts,selftests,README.md} "$copy/"
-    run env HOME="$BATS_TEST_TMPDIR" GIT_CONFIG_NOSYSTEM=1 "$copy/scripts/make-outgoing" --signoff "$K"
+    run env HOME="$BATS_TEST_TMPDIR" GIT_CONFIG_NOSYSTEM=1 "$copy/scripts/series/make-outgoing" --signoff "$K"
     [ "$status" -eq 1 ]
     [[ $output == *"git does not know who signs off"* ]]
     [ ! -e "$copy/build/outgoing" ]
@@ -84,7 +84,7 @@ am() {
     mkdir -p "$copy/build"
     cp -r "$top"/{patches,scripts,selftests,README.md} "$copy/"
     sed -i 's/^  [0-9]*  patched, everything/  853  patched, everything/' "$copy/patches/cover-letter.txt"
-    run "$copy/scripts/make-outgoing" "$K"
+    run "$copy/scripts/series/make-outgoing" "$K"
     [ "$status" -eq 1 ]
     [[ $output == *"does not have: 853" ]]
     [ ! -e "$copy/build/outgoing" ]

@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
-    compare=$BATS_TEST_DIRNAME/../compare-verdicts
+    compare=$BATS_TEST_DIRNAME/../regression/compare-verdicts
     add unpatched.tsv cpuid_test pass ''
     add unpatched.tsv amx_test skip '1..0 # SKIP - no AMX'
     add unpatched.tsv smm_test fail 'smm_test.c:7: x'
@@ -102,18 +102,19 @@ says() {
 # reports, as often as there are lines, the last one for good; "dies" for an outer VM that ends in it.
 fake() {
     copy=$BATS_TEST_TMPDIR/repo
-    mkdir -p "$copy/scripts" "$copy/build/kvm-selftests/6.12" "$copy/patches/faults"
-    cp "$BATS_TEST_DIRNAME"/../{run-regression,compare-verdicts,lib.sh} "$copy/scripts/"
-    touch "$copy/patches/series-6.12" "$copy/scripts/regression.conf"
-    echo 'Forwarded: not-needed (scripts/run-regression --tests one|two)' >"$copy/patches/faults/mistake.patch"
+    mkdir -p "$copy/scripts/vm" "$copy/build/kvm-selftests/6.12" "$copy/patches/faults"
+    cp -r "$BATS_TEST_DIRNAME"/../{regression,lib.sh} "$copy/scripts/"
+    touch "$copy/patches/series-6.12"
+    : >"$copy/scripts/regression/regression.conf"
+    echo 'Forwarded: not-needed (scripts/regression/run-regression --tests one|two)' >"$copy/patches/faults/mistake.patch"
     echo 'mistake one fail' >"$copy/behaviour"
     printf '#!/bin/sh\n' | tee "$copy/scripts/build-image" >"$copy/scripts/install-packages"
     printf '%s\n' one two three >"$copy/build/kvm-selftests/6.12/tests"
     : >"$copy/build/kvm-selftests/6.12/broken"
-    cat >"$copy/scripts/run-vm" <<'SCRIPT'
+    cat >"$copy/scripts/vm/run-vm" <<'SCRIPT'
 #!/bin/bash
 [[ $* != *--print-engine* ]] || { echo tcg; exit; }
-root=$(dirname "$0")/..
+root=$(dirname "$0")/../..
 while [[ $1 ]]; do
     case $1 in
         -o) out=$root/build/results/$2 ;;
@@ -141,19 +142,19 @@ while IFS=$'\t' read -r name _; do
     printf '=\t%s\t%s\t0\t1\tbecause\n' "$name" "${verdict:-pass}" >>"$out/port-e9"
 done <"$out/plan"
 SCRIPT
-    chmod +x "$copy"/scripts/*
+    chmod +x "$copy"/scripts/{build-image,install-packages,vm/run-vm}
     table=$copy/build/results/regression/6.12/verdicts.tsv
 }
 
 regression() {
-    run "$copy/scripts/run-regression" -j 1 "$@"
+    run "$copy/scripts/regression/run-regression" -j 1 "$@"
     printf '%s\n' "$output"
 }
 
 @test "a run whose verdicts are equal passes, with a table and the counts" {
     fake
     printf '%s\n' 'unpatched two skip' 'on two skip' 'off two skip' >>"$copy/behaviour"
-    echo 'three tcg leave-out takes too long' >"$copy/scripts/regression.conf"
+    echo 'three tcg leave-out takes too long' >"$copy/scripts/regression/regression.conf"
     regression
     [ "$status" -eq 0 ]
     [ "${lines[-1]}" = "4 tests, 2 passed, 2 skipped, 0 failed or timed out, 0 verdicts differ" ]
@@ -212,8 +213,8 @@ regression() {
 
 @test "an outer VM that does not get as far as a test is an error, not a verdict" {
     fake
-    sed -i '/^while IFS/,$d' "$copy/scripts/run-vm"
-    echo 'touch "$out/port-e9"; exit 1' >>"$copy/scripts/run-vm"
+    sed -i '/^while IFS/,$d' "$copy/scripts/vm/run-vm"
+    echo 'touch "$out/port-e9"; exit 1' >>"$copy/scripts/vm/run-vm"
     regression -v amd
     [ "$status" -eq 1 ]
     says "the outer VM did not begin with one"
@@ -224,7 +225,7 @@ regression() {
     fake
     regression --tests 'four'
     [ "$status" -eq 2 ]
-    echo 'three * leave-out takes too long' >"$copy/scripts/regression.conf"
+    echo 'three * leave-out takes too long' >"$copy/scripts/regression/regression.conf"
     regression --tests 'thr.*'
     [ "$status" -eq 2 ]
     says 'leaves out all of "thr.*"'

@@ -20,6 +20,11 @@ says() {
     }
 }
 
+# What somebody can run: all but what runs in the virtual machines.
+programs() {
+    find "$copy/scripts" -type f -executable -not -name '*-init'
+}
+
 # A tree without the files that git does not track: enough to apply patches to.
 clone_tree() {
     git clone -q "$top/build/linux-$K" "$copy/build/linux-$K"
@@ -35,7 +40,7 @@ clone_tree() {
 }
 
 @test "an unknown option of every script is refused with status 2" {
-    for script in "$copy"/scripts/lint "$copy"/scripts/*-*; do
+    for script in $(programs); do
         run "$script" --no-such-option
         [ "$status" -eq 2 ] || { echo "$script: status $status" && return 1; }
         says "unknown option --no-such-option"
@@ -43,17 +48,17 @@ clone_tree() {
 }
 
 @test "every script has --help" {
-    for script in "$copy"/scripts/lint "$copy"/scripts/*-*; do
+    for script in $(programs); do
         run "$script" --help
         [ "$status" -eq 0 ] || { echo "$script: status $status" && return 1; }
-        says "Usage: scripts/${script##*/}"
+        says "Usage: ${script#"$copy/"}"
     done
 }
 
 @test "an unknown engine, vendor, job and timeout are refused" {
     for arguments in "-e xen" "-v via" "$K no-such-job" "-t soon"; do
         # shellcheck disable=SC2086 # they are several words
-        run "$copy/scripts/run-vm" $arguments
+        run "$copy/scripts/vm/run-vm" $arguments
         [ "$status" -eq 2 ] || { echo "$arguments: status $status" && return 1; }
         says "run-vm:"
     done
@@ -79,7 +84,7 @@ clone_tree() {
     clone_tree
     patch=$copy/patches/$(grep -m 1 common "$copy/patches/series-$K")
     sed -i 's/^ \(.*vcpu->arch\)/ changed \1/' "$patch"
-    run "$copy/scripts/prepare-tree" "$K"
+    run "$copy/scripts/series/prepare-tree" "$K"
     [ "$status" -eq 1 ]
     says "does not apply to Linux"
     [ "$(git -C "$copy/build/linux-$K" rev-parse HEAD)" = "$(git -C "$copy/build/linux-$K" rev-parse base)" ]
@@ -89,7 +94,7 @@ clone_tree() {
 @test "a patch that the series names and that is not there is an error" {
     clone_tree
     echo common/no-such.patch >>"$copy/patches/series-$K"
-    run "$copy/scripts/prepare-tree" "$K"
+    run "$copy/scripts/series/prepare-tree" "$K"
     [ "$status" -eq 1 ]
     says "names common/no-such.patch, which does not exist"
 }
@@ -97,7 +102,7 @@ clone_tree() {
 @test "changes in the tree that were not exported are kept" {
     clone_tree
     echo >>"$copy/build/linux-$K/virt/kvm/kvm_main.c"
-    run "$copy/scripts/prepare-tree" "$K"
+    run "$copy/scripts/series/prepare-tree" "$K"
     [ "$status" -eq 1 ]
     says "has changes that are not in patches/"
     [ -n "$(git -C "$copy/build/linux-$K" status --porcelain)" ]

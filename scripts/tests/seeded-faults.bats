@@ -5,7 +5,7 @@
 setup_file() {
     bats_require_minimum_version 1.5.0
     "$BATS_TEST_DIRNAME/../build-image" "$K" tests kvm-lost-update kvm-missed-fastpath kvm-leaked-register kvm-off-by-one-slot
-    "$BATS_TEST_DIRNAME/../run-vm" -e bochs -v intel "$K" seeded-faults
+    "$BATS_TEST_DIRNAME/../vm/run-vm" -e bochs -v intel "$K" seeded-faults
 }
 
 # found FAULT PROGRAM MESSAGE: PROGRAM passes under the patched KVM. With the mistake it fails, and says MESSAGE.

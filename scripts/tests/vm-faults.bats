@@ -2,11 +2,11 @@
 # Virtual machines that fail: run-vm must notice, fail, and show why. K is the kernel series. Under TCG, which is quick.
 
 setup() {
-    run_vm=("$BATS_TEST_DIRNAME/../run-vm" -v amd)
+    run_vm=("$BATS_TEST_DIRNAME/../vm/run-vm" -v amd)
 }
 
 @test "a panic of the outer VM is noticed in Bochs as well" {
-    run "$BATS_TEST_DIRNAME/../run-vm" -v intel "$K" outer-panic
+    run "$BATS_TEST_DIRNAME/../vm/run-vm" -v intel "$K" outer-panic
     [ "$status" -eq 1 ]
     says "the outer VM's kernel panicked"
 }

@@ -7,7 +7,7 @@
  * theirs take long to make.
  *
  * That no counter goes backwards or ahead of time is checked here.  What else
- * goes wrong, a debug kernel must tell: see scripts/run-debug-tests.
+ * goes wrong, a debug kernel must tell: see scripts/debug/run-debug-tests.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

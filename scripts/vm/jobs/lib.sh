@@ -3,7 +3,7 @@
 # What the jobs of the outer VM share; sourced by /init.
 
 # The inner VM's CPU. In TCG without KVM's paravirtual EOI, so that an interrupt handler begins with a VM-Exit: until
-# the next one, TCG may deliver an interrupt that VMRUN injected a second time, see scripts/run-vm.
+# the next one, TCG may deliver an interrupt that VMRUN injected a second time, see scripts/vm/run-vm.
 inner_cpu() {
     if grep -q 'QEMU TCG' /proc/cpuinfo; then echo host,-kvm-pv-eoi; else echo host; fi
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# What scripts/run-bench has measured, as Markdown. $designs and $kinds are lists of {name, label}.
+# What scripts/bench/run-bench has measured, as Markdown. $designs and $kinds are lists of {name, label}.
 
 # 1234567.891 is 1,234,567.89.
 def number:
