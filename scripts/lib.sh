@@ -26,6 +26,94 @@ note() {
     printf '%s\n' "$*" >&2
 }
 
+# parse_options SPEC... -- ARGUMENT...: sets the caller's variables to what its options say. A SPEC is
+#
+#   -q,--quick:quick     quick=yes
+#   -e,--engine=engine   engine is the option's value
+#   --initrd+=initrds    the value becomes one more element of the array initrds
+#
+# What is no option is in the array "operands". --help shows the script's usage().
+parse_options() {
+    local specs=() spec given value
+    while [[ $1 != -- ]]; do
+        specs+=("$1")
+        shift
+    done
+    shift
+    operands=()
+    while (($#)); do
+        given=$1
+        shift
+        case $given in
+            --help | -h) usage && exit ;;
+            --) operands+=("$@") && break ;;
+            --*=*)
+                set -- "${given#*=}" "$@"
+                given=${given%%=*}
+                # An option that takes none leaves the value, and is then told so.
+                value=attached
+                ;;
+            -?*) value='' ;;
+            *) operands+=("$given") && continue ;;
+        esac
+        for spec in "${specs[@]}"; do
+            [[ ,${spec%%[:+=]*}, == *",$given,"* ]] && break
+            spec=''
+        done
+        [[ $spec ]] || usage_error "unknown option $given"
+        if [[ $spec == *:* ]]; then
+            [[ ! $value ]] || usage_error "$given takes no value"
+            printf -v "${spec##*:}" yes
+            continue
+        fi
+        (($#)) || usage_error "$given needs a value"
+        if [[ $spec == *+=* ]]; then
+            local -n list=${spec##*=}
+            list+=("$1")
+            unset -n list
+        else
+            printf -v "${spec##*=}" %s "$1"
+        fi
+        shift
+    done
+}
+
+# start_group COMMAND...: begins COMMAND, which may be a function and is ended by its first failure, in the background and
+# in a process group of its own, whose number is then in "group". However the script ends, so do all of its groups, with
+# all that they have started.
+groups=()
+start_group() {
+    if ((${#groups[@]} == 0)); then
+        trap end_groups EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+    fi
+    set -m
+    (set -e && "$@") </dev/null &
+    group=$!
+    set +m
+    groups+=("$group")
+}
+
+# The status of a group that has ended.
+wait_group() { # GROUP
+    local status=0 member others=()
+    wait "$1" || status=$?
+    for member in "${groups[@]}"; do
+        [[ $member == "$1" ]] || others+=("$member")
+    done
+    groups=("${others[@]}")
+    return "$status"
+}
+
+end_groups() {
+    local member
+    for member in "${groups[@]}"; do
+        kill -TERM -- "-$member" 2>/dev/null || true
+    done
+    wait
+}
+
 # The kernel series that the repo has patches for, newest last.
 kernel_series() {
     local file
@@ -97,25 +185,20 @@ pack() { # FOLDER INITRD
 # takes. When COMMAND fails, shows the end of LOG and ends the script with the message FAILURE. Call it on its own: bash
 # ignores errexit in all that is called, however deep, by a command whose status is looked at.
 step() {
-    local text=$1 log=$2 failure=$3 start=$SECONDS status=0 ticker='' pid
+    local text=$1 log=$2 failure=$3 start=$SECONDS status=0 ticker='' step
     shift 3
     mkdir -p "$(dirname "$log")"
     printf '%s ...' "$text" >&2
+    start_group "$@" >"$log" 2>&1
+    step=$group
     if [[ -t 2 ]]; then
-        while sleep 1; do printf '\r%s ... %d s' "$text" $((SECONDS - start)); done >&2 &
-        ticker=$!
+        start_group tick "$text" "$start"
+        ticker=$group
     fi
-    # In a process group of its own, so that an interrupt ends all of it.
-    set -m
-    (set -e && "$@") >"$log" 2>&1 </dev/null &
-    pid=$!
-    set +m
-    trap 'kill -- "-$pid" $ticker 2>/dev/null; exit 130' INT TERM
-    wait "$pid" || status=$?
-    trap - INT TERM
+    wait_group "$step" || status=$?
     if [[ $ticker ]]; then
-        kill "$ticker" 2>/dev/null || true
-        wait "$ticker" 2>/dev/null || true
+        kill -- "-$ticker" 2>/dev/null || true
+        wait_group "$ticker" || true
         printf '\r%s ...' "$text" >&2
     fi
     if ((status)); then
@@ -126,6 +209,10 @@ step() {
         die "$failure"
     fi
     printf ' done in %d s\n' $((SECONDS - start)) >&2
+}
+
+tick() { # TEXT START
+    while sleep 1; do printf '\r%s ... %d s' "$1" $((SECONDS - $2)) >&2; done
 }
 
 # A path as a user types it from the top of the repo.
