@@ -3,22 +3,24 @@
 
 K ?= 6.12
 ENGINE ?= auto
-VENDOR ?= intel
+VENDOR ?= auto
 PREFIX ?= /usr/local
 
 # Tests are for all series and both vendors, unless one is named.
-given_k = $(if $(filter command environment,$(firstword $(origin K))),$(K))
+named_k = $(if $(filter command environment,$(firstword $(origin K))),$(K))
+named_vendor = $(if $(filter-out auto,$(VENDOR)),-v $(VENDOR))
 
 .PHONY: help
 help: ## show this
 	@echo 'make TARGET [K=$(K)] [ENGINE=$(ENGINE)] [VENDOR=$(VENDOR)]'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 	@echo
 	@echo '  K=       kernel series: $(patsubst patches/series-%,%,$(wildcard patches/series-*))'
 	@echo '  ENGINE=  what the outer VM runs in: auto, kvm, bochs, tcg (amd)'
 	@echo '  PREFIX=  where "make install" puts things (/usr/local), under DESTDIR='
-	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX) or amd (SVM)'
+	@echo '  VENDOR=  whose virtualization the outer KVM uses: intel (VMX), amd (SVM), auto'
+	@echo '  T=       for "make try": a file of selftests/kvm/x86_64, without .c, or kunit'
 
 .PHONY: demo
 demo: ## boot an inner VM under the patched KVM and show what exitstat says in it
@@ -26,11 +28,23 @@ demo: ## boot an inner VM under the patched KVM and show what exitstat says in i
 
 .PHONY: test
 test: ## run all tests
-	@scripts/run-tests -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(given_k)
+	@scripts/run-tests -e $(ENGINE) $(named_vendor) $(named_k)
 
 .PHONY: check
 check: ## run the tests that need no virtual machine
-	@scripts/run-tests --quick $(given_k)
+	@scripts/run-tests --quick $(named_k)
+
+.PHONY: try
+try: ## build what has changed and run one selftest: make try T=exit_stats_leaf_test
+	@scripts/try -e $(ENGINE) -v $(VENDOR) '$(T)' $(K)
+
+.PHONY: test-nested
+test-nested: ## run it with ENGINE=kvm, in a machine whose KVM nests, which is a virtual one
+	@scripts/machines/test-nested $(K)
+
+.PHONY: test-debian-13
+test-debian-13: ## run the demo and the quick tests on Debian 13, which it installs in build/ (as root)
+	@scripts/machines/test-debian-13
 
 .PHONY: faults
 faults: ## seed mistakes into KVM, and see that the tests find them
@@ -38,7 +52,7 @@ faults: ## seed mistakes into KVM, and see that the tests find them
 
 .PHONY: lint
 lint: ## check every script, program and patch, and that each patch builds
-	@scripts/lint $(given_k)
+	@scripts/lint $(named_k)
 
 .PHONY: outgoing
 outgoing: ## write the series as mails, with a cover letter
@@ -50,7 +64,7 @@ bench: ## measure what a VM-Exit costs, and compare designs
 
 .PHONY: regression
 regression: ## run KVM's own selftests, unpatched and patched, and compare the verdicts
-	@scripts/regression/run-regression -e $(ENGINE) $(if $(findstring command,$(origin VENDOR)),-v $(VENDOR)) $(K)
+	@scripts/regression/run-regression -e $(ENGINE) $(named_vendor) $(K)
 
 .PHONY: debug-test
 debug-test: ## run the tests and a fuzzer on kernels with KASAN, UBSAN, lockdep, kmemleak and KCSAN
@@ -58,13 +72,12 @@ debug-test: ## run the tests and a fuzzer on kernels with KASAN, UBSAN, lockdep,
 
 .PHONY: shell
 shell: ## a shell in the outer VM
-	@scripts/build-image $(K)
+	@scripts/build-image $(K) tests
 	@scripts/vm/run-vm -s -e $(ENGINE) -v $(VENDOR) $(K)
 
 .PHONY: kernel
-kernel: ## build the patched kernel of the outer VM, and the inner VM's
+kernel: ## build the patched kernel
 	@scripts/build-kernel $(K) outer
-	@scripts/build-kernel $(K) inner
 
 .PHONY: probe
 probe: ## build exitstat

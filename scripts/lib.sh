@@ -6,6 +6,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
 # shellcheck disable=SC2034 # for the scripts that source this
 results=$build/results
+# shellcheck disable=SC2034 # likewise
+default_series=6.12
 export LC_ALL=C
 
 # The exit statuses of every script here.
@@ -95,15 +97,21 @@ start_group() {
     groups+=("$group")
 }
 
-# The status of a group that has ended.
+# The status of a group, when it has ended.
 wait_group() { # GROUP
-    local status=0 member others=()
+    local status=0
     wait "$1" || status=$?
+    forget_group "$1"
+    return "$status"
+}
+
+# There is nothing left of it that the script's end must end.
+forget_group() { # GROUP
+    local member others=()
     for member in "${groups[@]}"; do
         [[ $member == "$1" ]] || others+=("$member")
     done
     groups=("${others[@]}")
-    return "$status"
 }
 
 end_groups() {
@@ -235,6 +243,15 @@ require_space() {
     have=$(df --output=avail -k "$build" | tail -n 1)
     ((have >= $1 * 1024 * 1024)) ||
         die "needs $1 GiB free in $(relative "$build"), there are $((have / 1024 / 1024)) GiB; free some space and run it again"
+}
+
+# From here to the script's end it is the only one that makes TARGET, a name; others wait, as two terminals, or two suites
+# of tests, may want the same.
+lock() { # TARGET
+    local fd
+    mkdir -p "$build/locks"
+    exec {fd}>"$build/locks/$1"
+    flock "$fd"
 }
 
 # Stamps: a target is current when the hash of what it is made from, files, folders or plain words, is the one recorded
