@@ -58,6 +58,7 @@ parse_options() {
             -?*) value='' ;;
             *) operands+=("$given") && continue ;;
         esac
+        spec=''
         for spec in "${specs[@]}"; do
             [[ ,${spec%%[:+=]*}, == *",$given,"* ]] && break
             spec=''
@@ -70,9 +71,9 @@ parse_options() {
         fi
         (($#)) || usage_error "$given needs a value"
         if [[ $spec == *+=* ]]; then
-            local -n list=${spec##*=}
-            list+=("$1")
-            unset -n list
+            local -n elements=${spec##*=}
+            elements+=("$1")
+            unset -n elements
         else
             printf -v "${spec##*=}" %s "$1"
         fi
