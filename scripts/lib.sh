@@ -136,6 +136,102 @@ require_series() {
         die "there are no patches for Linux $1; the kernel series here: $(kernel_series | paste -sd ' ')"
 }
 
+# Linux builds in no other folder.
+require_plain_path() {
+    [[ $root != *[[:space:]:]* ]] ||
+        die "Linux cannot be built where the path has a space or a colon: move \"$root\", or clone it elsewhere"
+}
+
+# What this machine says that it is, or the one that FILE is from.
+os_release() { # FIELD [FILE]
+    # The format is that of a shell's variables.
+    # shellcheck source=/dev/null
+    (unset "$1" && source "${2-/etc/os-release}" 2>/dev/null && printf '%s' "${!1-}") || true
+}
+
+# The releases of Debian that this is for: number, name, and the series of the kernel that it came with.
+debian_releases=('12 bookworm 6.1' '13 trixie 6.12')
+
+# How to run COMMAND where that Debian is not.
+in_container() { # RELEASE COMMAND
+    printf "podman run --rm -it -v \"\$PWD\":/exitstat:z -w /exitstat debian:%s sh -c '%s && %s'" \
+        "$1" 'apt-get update && apt-get install -y git make' "$2"
+}
+
+# shellcheck disable=SC2120 # only tests have another machine's
+require_debian() { # [OS-RELEASE]
+    local id release
+    id="$(os_release ID "$@") $(os_release VERSION_ID "$@")"
+    for release in "${debian_releases[@]}"; do
+        [[ $id != "debian ${release%% *}" ]] || return 0
+    done
+    release=$(os_release PRETTY_NAME "$@")
+    die "this is for Debian 12 and 13, and not for ${release:-this system}; a container will do: $(in_container 13 'make demo')"
+}
+
+# Sets as_root to what a command must begin with to run as root.
+become_root() { # WHAT-FOR
+    as_root=()
+    ((EUID)) || return 0
+    command -v sudo >/dev/null || die "needs root to $1; there is no sudo, so run it as root"
+    # Ask now for a password, if it must be: what follows runs in the background.
+    sudo -v || die "sudo does not let you $1; run it as root"
+    as_root=(sudo)
+}
+
+# Has apt read anew which packages there are, once in all that one command of the user starts. If the lists cannot be had,
+# those that are here may do, and without root they must.
+refresh_packages() {
+    [[ ! ${packages_refreshed-} ]] || return 0
+    export packages_refreshed=yes
+    ((EUID == 0)) || command -v sudo >/dev/null || return 0
+    become_root "read the lists of packages"
+    step "Reading the lists of packages" "$results/package-lists.log" "cannot read the lists of packages" \
+        read_package_lists
+}
+
+read_package_lists() {
+    "${as_root[@]}" apt-get -q update || true
+}
+
+# Prints those that are installed.
+installed() { # PACKAGE...
+    { dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } | sed -n 's/ installed$//p'
+}
+
+# source_available K: whether Debian's source of Linux K is installed, or can be. If not, prints why and what to do.
+source_available() {
+    local package=linux-source-$1 release number name kernel first mirror
+    # shellcheck disable=SC2119
+    require_debian
+    [[ ! $(installed "$package") ]] || return 0
+    ! has_candidate "$package" || return 0
+    release=$(os_release VERSION_ID)
+    read -r number name kernel < <(printf '%s\n' "${debian_releases[@]}" | grep "^$release ")
+    # The oldest first. A release gets newer kernels, and none that is older than its own.
+    first=$(printf '%s\n' "$1" "$kernel" | sort -V | head -n 1)
+    if [[ $first != "$kernel" ]]; then
+        printf 'Debian %s has no %s, as it came with Linux %s; an older Debian has it: %s\n' \
+            "$number" "$package" "$kernel" "$(in_container 12 "make demo K=$1")"
+        return 1
+    fi
+    refresh_packages
+    ! has_candidate "$package" || return 0
+    # shellcheck disable=SC2016 # for apt to expand
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $name" 'Created-By: Packages' | head -n 1)
+    if [[ $1 == "$kernel" || ! $mirror ]]; then
+        printf 'apt does not know %s, and could not read the lists of Debian %s: is there a network?\n' "$package" "$number"
+    else
+        printf 'apt does not know %s; newer kernels than its own are in %s-security and %s-backports, for which %s\n' \
+            "$package" "$name" "$name" "/etc/apt/sources.list needs the line \"deb $mirror $name-backports main\""
+    fi
+    return 1
+}
+
+has_candidate() { # PACKAGE
+    apt-cache policy "$1" | grep '^ *Candidate: [0-9]' >/dev/null
+}
+
 # The version of Debian's package with the source of Linux K.
 source_version() { # K
     dpkg-query -W -f '${Version}' "linux-source-$1"
