@@ -149,8 +149,14 @@ os_release() { # FIELD [FILE]
     (unset "$1" && source "${2-/etc/os-release}" 2>/dev/null && printf '%s' "${!1-}") || true
 }
 
-# The releases of Debian that this is for: number, name, and the series of the kernel that it came with.
-debian_releases=('12 bookworm 6.1' '13 trixie 6.12')
+# The name of a release of Debian that this is for, and the series of the kernel that it came with.
+debian_release() { # NUMBER
+    case $1 in
+        12) echo bookworm 6.1 ;;
+        13) echo trixie 6.12 ;;
+        *) return 1 ;;
+    esac
+}
 
 # How to run COMMAND where that Debian is not.
 in_container() { # RELEASE COMMAND
@@ -160,13 +166,10 @@ in_container() { # RELEASE COMMAND
 
 # shellcheck disable=SC2120 # only tests have another machine's
 require_debian() { # [OS-RELEASE]
-    local id release
-    id="$(os_release ID "$@") $(os_release VERSION_ID "$@")"
-    for release in "${debian_releases[@]}"; do
-        [[ $id != "debian ${release%% *}" ]] || return 0
-    done
-    release=$(os_release PRETTY_NAME "$@")
-    die "this is for Debian 12 and 13, and not for ${release:-this system}; a container will do: $(in_container 13 'make demo')"
+    local name
+    [[ $(os_release ID "$@") != debian ]] || ! debian_release "$(os_release VERSION_ID "$@")" >/dev/null || return 0
+    name=$(os_release PRETTY_NAME "$@")
+    die "this is for Debian 12 and 13, and not for ${name:-this system}; a container will do: $(in_container 13 'make demo')"
 }
 
 # Sets as_root to what a command must begin with to run as root.
@@ -201,13 +204,13 @@ installed() { # PACKAGE...
 
 # source_available K: whether Debian's source of Linux K is installed, or can be. If not, prints why and what to do.
 source_available() {
-    local package=linux-source-$1 release number name kernel first mirror
+    local package=linux-source-$1 number name kernel first mirror
     # shellcheck disable=SC2119
     require_debian
     [[ ! $(installed "$package") ]] || return 0
     ! has_candidate "$package" || return 0
-    release=$(os_release VERSION_ID)
-    read -r number name kernel < <(printf '%s\n' "${debian_releases[@]}" | grep "^$release ")
+    number=$(os_release VERSION_ID)
+    read -r name kernel < <(debian_release "$number")
     # The oldest first. A release gets newer kernels, and none that is older than its own.
     first=$(printf '%s\n' "$1" "$kernel" | sort -V | head -n 1)
     if [[ $first != "$kernel" ]]; then

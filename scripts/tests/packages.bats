@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0
+# What is installed where, and what is said where it cannot be. Nothing here installs anything: apt and dpkg are stubs.
+
+setup() {
+    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    copy=$BATS_TEST_TMPDIR/repo
+    stubs=$BATS_TEST_TMPDIR/stubs
+    # What apt was asked for, a line for each time; a package that it knows is a file in "known", or in "fresh" if apt
+    # learns of it by an update.
+    export asked=$BATS_TEST_TMPDIR/asked known=$BATS_TEST_TMPDIR/known fresh=$BATS_TEST_TMPDIR/fresh
+    mkdir -p "$copy" "$stubs" "$known" "$fresh"
+    : >"$asked"
+    cp -r "$top"/{Makefile,scripts,patches,kernel-config} "$copy/"
+    stub dpkg-query 'exit 1'
+    stub apt-cache '[ ! -e "$known/$2" ] || echo "  Candidate: 1.0"'
+    stub apt-get '
+        echo "$@" >>"$asked"
+        case "$*" in
+            *update*) cp -r "$fresh/." "$known" ;;
+            *indextargets*) cat "$known/mirror" 2>/dev/null ;;
+        esac'
+}
+
+stub() { # NAME COMMANDS
+    printf '#!/bin/sh\n%s\n' "$2" >"$stubs/$1"
+    chmod +x "$stubs/$1"
+}
+
+says() {
+    [[ $output == *"$1"* ]] || {
+        printf 'expected: %s\ngot: %s\n' "$1" "$output"
+        return 1
+    }
+}
+
+installs_nothing() {
+    ! grep install "$asked" || false
+    [ -z "$(find "$copy/build" -name 'linux-*' 2>/dev/null)" ]
+}
+
+# on RELEASE COMMAND: COMMAND, with what lib.sh has, as if this were that release of Debian.
+on() {
+    PATH="$stubs:$PATH" bash -euc '
+        source "$1/scripts/lib.sh"
+        release=$2
+        os_release() { if [[ $1 == ID ]]; then echo debian; else echo "$release"; fi; }
+        eval "$3"' bash "$copy" "$@"
+}
+
+# as_another OS-RELEASE COMMAND...: COMMAND on a machine that says so of itself.
+as_another() {
+    [ "$EUID" -eq 0 ] || skip "needs root to mount another /etc/os-release"
+    printf '%s\n' "$1" >"$BATS_TEST_TMPDIR/os-release"
+    PATH="$stubs:$PATH" unshare --mount bash -euc 'mount --bind "$1" /etc/os-release && shift && exec "$@"' \
+        bash "$BATS_TEST_TMPDIR/os-release" "${@:2}"
+}
+
+list() { # SET
+    "$copy/scripts/install-packages" --list "$@"
+}
+
+@test "the tree takes no compiler, exitstat no kernel's tools, and make check no emulator" {
+    ! list tree | grep -E '^(g\+\+|gcc|bochs.*|qemu.*)$' || false
+    ! list probe | grep -E '^(flex|bochs.*|qemu.*)$' || false
+    ! list kernel | grep -E '^(g\+\+|bochs.*|qemu.*)$' || false
+    ! list check | grep -E '^(flex|bochs.*|qemu.*)$' || false
+    list demo | grep -x bochs
+    list demo | grep -x qemu-system-x86
+}
+
+@test "a set has all of those that it is made of, and a package stands for itself" {
+    for part in tree kernel probe; do
+        [ -z "$(comm -23 <(list "$part") <(list demo))" ]
+    done
+    [ "$(list)" = "$(list demo)" ]
+    [ "$(list no-such-set)" = no-such-set ]
+}
+
+@test "every script asks for what it needs, and for the source with it" {
+    printf '#!/bin/sh\necho "$@" >"$asked"\nexit 1\n' >"$copy/scripts/install-packages"
+    while read -r wanted command; do
+        : >"$asked"
+        run bash -c "$copy/scripts/$command"
+        [ "$status" -eq 1 ]
+        [ "$(<"$asked")" = "$wanted linux-source-6.12" ] || { echo "$command: $(<"$asked")" && return 1; }
+    done <<'TEXT'
+tree series/prepare-tree 6.12
+kernel build-kernel 6.12 outer
+kernel build-selftests 6.12
+kernel build-kvm-selftests 6.12
+TEXT
+}
+
+@test "only Debian 12 and 13 will do" {
+    while read -r expected contents; do
+        printf %b "$contents" >"$BATS_TEST_TMPDIR/os-release"
+        status=0
+        bash -c 'source "$0/scripts/lib.sh"; require_debian "$1"' "$copy" "$BATS_TEST_TMPDIR/os-release" || status=$?
+        [ "$status" -eq "$expected" ] || { echo "$contents: status $status" && return 1; }
+    done <<'TEXT'
+0 ID=debian\nVERSION_ID="12"\n
+0 VERSION_ID="13"\nID=debian\n
+1 ID=debian\nVERSION_ID="11"\n
+1 ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\n
+1 ID=ubuntu\nID_LIKE=debian\nVERSION_ID="12"\n
+1 NAME=Another\n
+TEXT
+}
+
+@test "another distribution is refused in one sentence, with a container that will do" {
+    for target in demo tree kernel; do
+        run as_another $'ID=fedora\nVERSION_ID=43\nPRETTY_NAME="Fedora Linux 43"' make -s -C "$copy" "$target"
+        [ "$status" -ne 0 ]
+        says "this is for Debian 12 and 13, and not for Fedora Linux 43"
+        says "podman run"
+        [ "$(grep -c . <<<"${output%make: \*\*\**}")" -eq 1 ]
+        installs_nothing
+        [ ! -s "$asked" ]
+    done
+}
+
+@test "a source that is installed, or that apt knows, is there" {
+    touch "$known/linux-source-6.12"
+    run on 12 'source_available 6.12'
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    [ ! -s "$asked" ]
+    rm "$known/linux-source-6.12"
+    stub dpkg-query 'echo "linux-source-6.12 installed"'
+    run on 12 'source_available 6.12'
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    [ ! -s "$asked" ]
+}
+
+@test "a machine that has no lists of packages yet gets them once" {
+    touch "$fresh"/linux-source-6.12 "$fresh"/linux-source-6.99
+    run on 13 'source_available 6.12 && source_available 6.99 && "$root/scripts/install-packages" tree linux-source-6.12'
+    [ "$status" -eq 0 ]
+    [ "$(grep -c update "$asked")" = 1 ]
+    [ "$(grep -c install "$asked")" = 1 ]
+    grep ' linux-source-6.12' "$asked"
+}
+
+@test "a source that is older than the release is not looked for" {
+    run on 13 'source_available 6.1'
+    [ "$status" -eq 1 ]
+    says "Debian 13 has no linux-source-6.1"
+    says "debian:12 "
+    says "make demo K=6.1"
+    [ ! -s "$asked" ]
+}
+
+@test "where backports are missing, the line for them is told" {
+    echo http://mirror.invalid/debian >"$fresh/mirror"
+    run on 12 'source_available 6.12'
+    [ "$status" -eq 1 ]
+    says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
+    run on 12 '"$root/scripts/series/prepare-tree" 6.12'
+    [ "$status" -eq 1 ]
+    says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
+    installs_nothing
+}
+
+@test "no lists at all is a matter of the network" {
+    run on 12 'source_available 6.12'
+    [ "$status" -eq 1 ]
+    says "is there a network?"
+}
+
+@test "a series that the release does not have is refused when it is named" {
+    run as_another $'ID=debian\nVERSION_ID="13"' make -s -C "$copy" tree K=6.1
+    [ "$status" -ne 0 ]
+    says "Debian 13 has no linux-source-6.1"
+    installs_nothing
+}
+
+@test "Linux is not built in a folder with a space or a colon in its path" {
+    for name in 'a repo' 'a:repo'; do
+        cp -r "$copy" "$BATS_TEST_TMPDIR/$name"
+        for command in "kernel" "selftests"; do
+            run env PATH="$stubs:$PATH" make -s -C "$BATS_TEST_TMPDIR/$name" "$command"
+            [ "$status" -ne 0 ]
+            says "has a space or a colon: move \"$BATS_TEST_TMPDIR/$name\""
+            [ ! -s "$asked" ]
+            [ ! -e "$BATS_TEST_TMPDIR/$name/build" ]
+        done
+    done
+}
