@@ -175,6 +175,17 @@ TEXT
     installs_nothing
 }
 
+@test "a tree that belongs to somebody else is not taken for one that is up to date" {
+    [ "$EUID" -eq 0 ] || skip "needs root to give files to somebody else"
+    stub dpkg-query 'shift 3; for package; do echo "$package installed"; done'
+    git init -q "$copy/build/linux-6.12"
+    chown -R 65534 "$copy/build/linux-6.12"
+    run env -u SUDO_UID PATH="$stubs:$PATH" "$copy/scripts/series/prepare-tree" 6.12
+    [ "$status" -eq 1 ]
+    says "dubious ownership"
+    says "git does not take build/linux-6.12"
+}
+
 @test "Linux is not built in a folder with a space or a colon in its path" {
     for name in 'a repo' 'a:repo'; do
         cp -r "$copy" "$BATS_TEST_TMPDIR/$name"
