@@ -26,6 +26,15 @@ tap_skip() { # WHAT REASON
     printf 'ok %d %s # SKIP %s\n' "$tap_count" "$1" "$2"
 }
 
+# tap_run WHAT LOG COMMAND...: the result of COMMAND, which may be a function, and whose output is in LOG.
+tap_run() {
+    local what=$1 log=$2 status=0
+    shift 2
+    start_group "$@" >"$log" 2>&1
+    wait_group "$group" || status=$?
+    tap "$status" "$what" "$log"
+}
+
 # Ends what "tap" has written. Fails if a test has failed, or if there was none.
 tap_end() {
     printf '1..%d\n' "$tap_count"
