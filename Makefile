@@ -44,7 +44,7 @@ test-nested: ## run it with ENGINE=kvm, in a machine whose KVM nests, which is a
 
 .PHONY: test-debian-13
 test-debian-13: ## run the demo and the quick tests on Debian 13, which it installs in build/ (as root)
-	@scripts/machines/test-debian-13
+	@scripts/machines/test-debian 13
 
 .PHONY: faults
 faults: ## seed mistakes into KVM, and see that the tests find them
