@@ -7,14 +7,14 @@ setup() {
     stubs=$BATS_TEST_TMPDIR/stubs
     # What apt was asked for, a line for each time; a package that it knows is a file in "known", or in "fresh" if apt
     # learns of it by an update.
-    export asked=$BATS_TEST_TMPDIR/asked known=$BATS_TEST_TMPDIR/known fresh=$BATS_TEST_TMPDIR/fresh
+    export apt_log=$BATS_TEST_TMPDIR/asked known=$BATS_TEST_TMPDIR/known fresh=$BATS_TEST_TMPDIR/fresh
     mkdir -p "$copy" "$stubs" "$known" "$fresh"
-    : >"$asked"
+    : >"$apt_log"
     cp -r "$top"/{Makefile,scripts,patches,kernel-config} "$copy/"
     stub dpkg-query 'exit 1'
     stub apt-cache '[ ! -e "$known/$2" ] || echo "  Candidate: 1.0"'
     stub apt-get '
-        echo "$@" >>"$asked"
+        echo "$@" >>"$apt_log"
         case "$*" in
             *update*) cp -r "$fresh/." "$known" ;;
             *indextargets*) cat "$known/mirror" 2>/dev/null ;;
@@ -34,7 +34,7 @@ says() {
 }
 
 installs_nothing() {
-    ! grep install "$asked" || false
+    ! grep install "$apt_log" || false
     [ -z "$(find "$copy/build" -name 'linux-*' 2>/dev/null)" ]
 }
 
@@ -77,12 +77,12 @@ list() { # SET
 }
 
 @test "every script asks for what it needs, and for the source with it" {
-    printf '#!/bin/sh\necho "$@" >"$asked"\nexit 1\n' >"$copy/scripts/install-packages"
+    printf '#!/bin/sh\necho "$@" >"$apt_log"\nexit 1\n' >"$copy/scripts/install-packages"
     while read -r wanted command; do
-        : >"$asked"
+        : >"$apt_log"
         run bash -c "$copy/scripts/$command"
         [ "$status" -eq 1 ]
-        [ "$(<"$asked")" = "$wanted linux-source-6.12" ] || { echo "$command: $(<"$asked")" && return 1; }
+        [ "$(<"$apt_log")" = "$wanted linux-source-6.12" ] || { echo "$command: $(<"$apt_log")" && return 1; }
     done <<'TEXT'
 tree series/prepare-tree 6.12
 kernel build-kernel 6.12 outer
@@ -115,7 +115,7 @@ TEXT
         says "podman run"
         [ "$(grep -c . <<<"${output%make: \*\*\**}")" -eq 1 ]
         installs_nothing
-        [ ! -s "$asked" ]
+        [ ! -s "$apt_log" ]
     done
 }
 
@@ -124,22 +124,22 @@ TEXT
     run on 12 'source_available 6.12'
     [ "$status" -eq 0 ]
     [ -z "$output" ]
-    [ ! -s "$asked" ]
+    [ ! -s "$apt_log" ]
     rm "$known/linux-source-6.12"
     stub dpkg-query 'echo "linux-source-6.12 installed"'
     run on 12 'source_available 6.12'
     [ "$status" -eq 0 ]
     [ -z "$output" ]
-    [ ! -s "$asked" ]
+    [ ! -s "$apt_log" ]
 }
 
 @test "a machine that has no lists of packages yet gets them once" {
     touch "$fresh"/linux-source-6.12 "$fresh"/linux-source-6.99
     run on 13 'source_available 6.12 && source_available 6.99 && "$root/scripts/install-packages" tree linux-source-6.12'
     [ "$status" -eq 0 ]
-    [ "$(grep -c update "$asked")" = 1 ]
-    [ "$(grep -c install "$asked")" = 1 ]
-    grep ' linux-source-6.12' "$asked"
+    [ "$(grep -c update "$apt_log")" = 1 ]
+    [ "$(grep -c install "$apt_log")" = 1 ]
+    grep ' linux-source-6.12' "$apt_log"
 }
 
 @test "a source that is older than the release is not looked for" {
@@ -148,7 +148,7 @@ TEXT
     says "Debian 13 has no linux-source-6.1"
     says "debian:12 "
     says "make demo K=6.1"
-    [ ! -s "$asked" ]
+    [ ! -s "$apt_log" ]
 }
 
 @test "where backports are missing, the line for them is told" {
@@ -193,7 +193,7 @@ TEXT
             run env PATH="$stubs:$PATH" make -s -C "$BATS_TEST_TMPDIR/$name" "$command"
             [ "$status" -ne 0 ]
             says "has a space or a colon: move \"$BATS_TEST_TMPDIR/$name\""
-            [ ! -s "$asked" ]
+            [ ! -s "$apt_log" ]
             [ ! -e "$BATS_TEST_TMPDIR/$name/build" ]
         done
     done
