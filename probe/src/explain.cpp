@@ -1110,7 +1110,7 @@ std::optional<std::uint16_t> parsed_code(std::string_view text)
 		base = 16;
 		text.remove_prefix(2);
 	}
-	std::uint16_t code;
+	std::uint16_t code = 0;
 	const auto *const end = text.data() + text.size();
 	const auto [stop, error] = std::from_chars(text.data(), end, code, base);
 	if (error != std::errc() || stop != end)

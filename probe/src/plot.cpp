@@ -184,7 +184,7 @@ Drawing prepare(const Session &session)
 /// A string that gnuplot takes as it is. All that might mean something to it is in octal, as what a
 /// command was comes from a file, and gnuplot can run commands. It takes as many octal digits as
 /// come, so a digit after them is in octal as well.
-std::string quoted(std::string_view text)
+std::string in_quotes(std::string_view text)
 {
 	static constexpr std::string_view plain = " %'()+,-./:;<=>[]_";
 	std::string s = "\"";
@@ -321,7 +321,7 @@ public:
 	{
 		std::string s;
 		const auto tick = [&](const std::string &text, double x) {
-			s += fmt::format("{}{} {:.6g}", s.empty() ? "" : ", ", quoted(text), x);
+			s += fmt::format("{}{} {:.6g}", s.empty() ? "" : ", ", in_quotes(text), x);
 		};
 		if (ns_per_cycle <= 0) {
 			const int every = (end - begin) / 12 + 1;
@@ -383,7 +383,7 @@ public:
 	void label(double x, double line, std::string_view align, std::string_view text,
 		   std::string_view more)
 	{
-		add("set label {} at screen {:.4f}, screen {:.4f} {} front {}", quoted(text), x,
+		add("set label {} at screen {:.4f}, screen {:.4f} {} front {}", in_quotes(text), x,
 		    y(line), align, more);
 	}
 
@@ -491,14 +491,15 @@ void rates(Script &script, const Session &session, const Drawing &drawing, doubl
 			    share(double(rows[i].exits), double(drawing.total.exits)),
 			    share(double(rows[i].cycles), double(drawing.total.cycles))});
 
-	script.add("set xrange [0:{:.9g}]\nset xtics autofreq\nset xlabel {}",
-		   drawing.seconds() / unit.seconds,
-		   quoted(fmt::format("{} since the recording began, {} after the guest's boot",
+	script.add(
+		"set xrange [0:{:.9g}]\nset xtics autofreq\nset xlabel {}",
+		drawing.seconds() / unit.seconds,
+		in_quotes(fmt::format("{} since the recording began, {} after the guest's boot",
 				      unit.title, period(seconds(session.samples.front().time)))));
 	std::string ticks;
 	const double tick = step(highest, 6);
 	for (int i = 0; i * tick <= highest * 1.05; i++)
-		ticks += fmt::format("{}{} {:.6g}", i ? ", " : "", quoted(axis_number(i * tick)),
+		ticks += fmt::format("{}{} {:.6g}", i ? ", " : "", in_quotes(axis_number(i * tick)),
 				     i * tick);
 	script.add("set yrange [0:{:.6g}]\nset ytics ({})", highest * 1.05, ticks);
 	for (std::size_t i = 0; i < rows.size(); i++)
@@ -549,7 +550,7 @@ void latencies(Script &script, const Drawing &drawing, const CycleAxis &axis, do
 			    axis.bound(histogram, 100)});
 	}
 	script.add("set xrange [{}:{}]\nset xtics ({})\nset xlabel {}", axis.begin, axis.end,
-		   axis.ticks(), quoted(axis.label()));
+		   axis.ticks(), in_quotes(axis.label()));
 	script.add("set yrange [0:{}]\nunset ytics", rows.size());
 	for (std::size_t r = 0; r < rows.size(); r++)
 		script.plot(
