@@ -310,6 +310,46 @@ words_of_help() {
     complete_words exitstat -- tru | grep -qx true
 }
 
+@test "a warning of the compiler fails the build of the tests until it is mended, and no other build" {
+    mkdir -p patches bin
+    cp -r "$root/scripts" .
+    : >patches/series-6.12
+    ln -sf "$(type -P true)" scripts/series/prepare-tree
+    # Compiles what has no object, as the real one.
+    cat >bin/cmake <<'SH'
+#!/bin/sh
+[ "$1" = --build ] || { mkdir -p "$4" && exit; }
+echo "make[1]: warning: jobserver unavailable"
+[ -e "$2/a.o" ] || cat says 2>/dev/null
+: >"$2/a.o"
+[ ! -e broken ]
+SH
+    chmod +x bin/cmake
+    builds() { # STATUS [OPTION]
+        # A source that has changed.
+        echo >>probe
+        run "-$1" env PATH="$PWD/bin:$PATH" scripts/build-probe "${@:2}" 6.12
+    }
+    builds 0 --tests
+    echo "a.cpp:1:2: warning: unused" >says
+    rm build/probe/6.12/a.o
+    builds 0
+    builds 1 --tests
+    [[ $output == *"a.cpp:1:2: warning: unused"*"compiles with warnings"*"build/results/probe.log"* ]]
+    builds 1 --names-tests
+    rm says
+    builds 0 --tests
+    # The status is cmake's, and what it says is not lost with it.
+    touch broken
+    echo "a.cpp:3:4: warning: odd" >says
+    rm build/probe/6.12/a.o
+    builds 1
+    [[ $output == *"does not build"* ]]
+    rm broken
+    builds 1 --tests
+    [[ $output == *"a.cpp:3:4: warning: odd"* ]]
+}
+
 @test "make install puts everything in its place, and the header works for others" {
     [ "$(stat -c %s "$BUILD/exitstat")" -le $((4 << 20)) ]
     make -s -C "$root" install "K=$K" "DESTDIR=$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
