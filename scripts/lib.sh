@@ -232,7 +232,8 @@ source_available() {
 }
 
 has_candidate() { # PACKAGE
-    apt-cache policy "$1" | grep '^ *Candidate: [0-9]' >/dev/null
+    # To apt, the name of no package is a regular expression: linux-source-6.1 is in linux-source-6.12.
+    apt-cache policy "$1" | grep -xF -A 2 "$1:" | grep '^ *Candidate: [0-9]' >/dev/null
 }
 
 # The version of Debian's package with the source of Linux K.

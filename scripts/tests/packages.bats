@@ -12,7 +12,11 @@ setup() {
     : >"$apt_log"
     cp -r "$top"/{Makefile,scripts,patches,kernel-config} "$copy/"
     stub dpkg-query 'exit 1'
-    stub apt-cache '[ ! -e "$known/$2" ] || echo "  Candidate: 1.0"'
+    # Other names that have this one in them as well, as apt-cache does.
+    stub apt-cache '
+        for package in "$known/$2"*; do
+            [ ! -e "$package" ] || printf "%s:\n  Installed: (none)\n  Candidate: 1.0\n" "$(basename "$package")"
+        done'
     stub apt-get '
         echo "$@" >>"$apt_log"
         case "$*" in
@@ -143,6 +147,7 @@ TEXT
 }
 
 @test "a source that is older than the release is not looked for" {
+    touch "$known/linux-source-6.12"
     run on 13 'source_available 6.1'
     [ "$status" -eq 1 ]
     says "Debian 13 has no linux-source-6.1"
