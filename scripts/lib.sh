@@ -202,32 +202,34 @@ installed() { # PACKAGE...
     { dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } | sed -n 's/ installed$//p'
 }
 
-# source_available K: whether Debian's source of Linux K is installed, or can be. If not, prints why and what to do.
+# source_available K: whether Debian's source of Linux K is installed, or can be. If not, prints why and what to do, which
+# is then in no_source as well.
 source_available() {
-    local package=linux-source-$1 number name kernel first mirror
+    local package=linux-source-$1 number name kernel mirror
     # shellcheck disable=SC2119
     require_debian
     [[ ! $(installed "$package") ]] || return 0
     ! has_candidate "$package" || return 0
     number=$(os_release VERSION_ID)
     read -r name kernel < <(debian_release "$number")
+    no_source="apt does not know $package"
     # The oldest first. A release gets newer kernels, and none that is older than its own.
-    first=$(printf '%s\n' "$1" "$kernel" | sort -V | head -n 1)
-    if [[ $first != "$kernel" ]]; then
-        printf 'Debian %s has no %s, as it came with Linux %s; an older Debian has it: %s\n' \
-            "$number" "$package" "$kernel" "$(in_container 12 "make demo K=$1")"
-        return 1
-    fi
-    refresh_packages
-    ! has_candidate "$package" || return 0
-    # shellcheck disable=SC2016 # for apt to expand
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $name" 'Created-By: Packages' | head -n 1)
-    if [[ $1 == "$kernel" || ! $mirror ]]; then
-        printf 'apt does not know %s, and could not read the lists of Debian %s: is there a network?\n' "$package" "$number"
+    if [[ $(printf '%s\n' "$1" "$kernel" | sort -V | head -n 1) != "$kernel" ]]; then
+        no_source="Debian $number has no $package, as it came with Linux $kernel; an older Debian has it: "
+        no_source+=$(in_container 12 "make demo K=$1")
     else
-        printf 'apt does not know %s; newer kernels than its own are in %s-security and %s-backports, for which %s\n' \
-            "$package" "$name" "$name" "/etc/apt/sources.list needs the line \"deb $mirror $name-backports main\""
+        refresh_packages
+        ! has_candidate "$package" || return 0
+        # shellcheck disable=SC2016 # for apt to expand
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $name" 'Created-By: Packages' | head -n 1)
+        if [[ $1 == "$kernel" || ! $mirror ]]; then
+            no_source+=", and could not read the lists of Debian $number: is there a network?"
+        else
+            no_source+="; newer kernels than its own are in $name-security and $name-backports, for which "
+            no_source+="/etc/apt/sources.list needs the line \"deb $mirror $name-backports main\""
+        fi
     fi
+    printf '%s\n' "$no_source"
     return 1
 }
 
