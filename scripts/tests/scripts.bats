@@ -29,6 +29,8 @@ programs() {
 clone_tree() {
     git clone -q "$top/build/linux-$K" "$copy/build/linux-$K"
     cp "$top/build/linux-$K/.git/exit-stats-source" "$copy/build/linux-$K/.git/"
+    # Not tracked, and it says how hunks are headed.
+    cp "$top/build/linux-$K/.gitattributes" "$copy/build/linux-$K/.git/info/attributes"
     git -C "$copy/build/linux-$K" rev-parse HEAD >"$copy/build/linux-$K/.git/exit-stats-head"
 }
 
@@ -106,6 +108,16 @@ clone_tree() {
     [ "$status" -eq 1 ]
     says "has changes that are not in patches/"
     [ -n "$(git -C "$copy/build/linux-$K" status --porcelain)" ]
+}
+
+@test "the series is applied and exported in a folder with spaces" {
+    mv "$copy" "$BATS_TEST_TMPDIR/a repo"
+    copy="$BATS_TEST_TMPDIR/a repo"
+    clone_tree
+    make -s -C "$copy" tree K="$K"
+    git -C "$copy/build/linux-$K" diff --exit-code "$(git -C "$top/build/linux-$K" rev-parse HEAD)"
+    make -s -C "$copy" export K="$K"
+    diff -r "$top/patches" "$copy/patches"
 }
 
 @test "an option that does not survive the merge stops the build" {
