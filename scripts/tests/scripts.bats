@@ -157,3 +157,49 @@ clone_tree() {
     says "cannot pack the boot image"
     [ ! -e "$copy/build/image/$K/initrd" ]
 }
+
+# As much of a Debian as it takes to say what "make" is asked for.
+make_machine() { # COMMANDS
+    local machine=$copy/build/debian-13
+    [ "$EUID" -eq 0 ] || skip "needs root for chroot"
+    git -C "$copy" init -q
+    printf '#!/bin/sh\n' >"$copy/scripts/install-packages"
+    mkdir -p "$machine"/{bin,usr/bin,etc,proc,sys,dev/pts,dev/shm}
+    cp /bin/busybox "$machine/bin/"
+    ln -s /bin/busybox "$machine/usr/bin/env"
+    printf '#!/bin/busybox sh\nexec /bin/busybox sh "$@"\n' >"$machine/bin/bash"
+    printf '#!/bin/busybox sh\n%s\n' "$1" >"$machine/bin/make"
+    chmod +x "$machine"/bin/*
+}
+
+@test "what the demo and the tests come to on another Debian is told, a line for each" {
+    make_machine '[ -x scripts/run-tests ] && [ -d .git ] && echo "make $*" && [ "$1" = check ]'
+    run bash -c '"$0/scripts/machines/test-debian" 13 2>/dev/null' "$copy"
+    [ "$status" -eq 1 ]
+    [ "$output" = "not ok 1 Debian 13: make demo
+# make demo
+ok 2 Debian 13: make check
+# make check
+1..2" ]
+    run "$copy/scripts/machines/test-debian" 11
+    [ "$status" -eq 2 ]
+}
+
+@test "nothing that another Debian has mounted or begun is left when its test is ended" {
+    make_machine 'busybox setsid busybox sleep 1001 & busybox sleep 1001'
+    sort /proc/mounts >"$BATS_TEST_TMPDIR/mounts"
+    "$copy/scripts/machines/test-debian" 13 3>&- &
+    test=$!
+    until pgrep -f "^busybox sleep 1001" >"$BATS_TEST_TMPDIR/pids"; do sleep 0.1; done
+    kill "$test"
+    wait "$test" || status=$?
+    [ "$status" -eq 143 ]
+    # The kernel takes them down, and may need a moment.
+    for _ in {1..100}; do
+        pgrep -f "^busybox sleep 1001" || break
+        sleep 0.1
+    done
+    ! pgrep -f "^busybox sleep 1001" || false
+    sort /proc/mounts | diff "$BATS_TEST_TMPDIR/mounts" -
+    [ -z "$(ls "$copy/build/debian-13/proc")" ]
+}
