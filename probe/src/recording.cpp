@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "recording.hpp"
+#include "frames.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -17,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 namespace exit_stats
 {
@@ -25,25 +23,13 @@ namespace exit_stats
 namespace
 {
 
-constexpr std::string_view magic = "\x89"
-				   "exst\r\n"
-				   "\x01";
-constexpr std::size_t longest_payload = 1U << 23;
-
 enum Kind : std::uint8_t { session_frame = 1, sample_frame = 2 };
 
 enum SessionFlags { session_emulated = 1 };
 
 enum SampleFlags { sample_from_zero = 1, sample_away = 2, sample_histograms = 4 };
 
-// ---- Numbers -----------------------------------------------------------------------------------
-
-void put(std::string &out, std::uint64_t number)
-{
-	for (; number >> 7; number >>= 7)
-		out += char(0x80 | (number & 0x7F));
-	out += char(number);
-}
+// ---- Payloads ----------------------------------------------------------------------------------
 
 /// What is wrong with a payload.
 struct Damage {
@@ -337,111 +323,11 @@ std::size_t memory_of(const State &state, std::uint32_t buckets)
 	return sizeof(Snapshot) + state.reasons.size() * (sizeof(ReasonCount) + histogram);
 }
 
-// ---- Frames ------------------------------------------------------------------------------------
-
-std::uint32_t checksum(std::string_view bytes)
-{
-	return std::uint32_t(
-		crc32_z(0, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));
-}
-
-std::string frame(std::string_view payload)
-{
-	std::string out;
-	put(out, payload.size());
-	out += payload;
-	for (std::uint32_t i = 0, sum = checksum(out); i < 4; i++, sum >>= 8)
-		out += char(sum & 0xFF);
-	return out;
-}
-
-/// The frames of a recording, one after the other.
-class Input
-{
-public:
-	/// \p fd is closed with it. Throws BadRecording if it is no recording, as do the others.
-	Input(const std::string &path, int fd) : path(path), file(fdopen(fd, "rb"), &std::fclose)
-	{
-		if (!file)
-			fail();
-		const std::string head = take(magic.size());
-		if (!head.starts_with(magic.substr(0, magic.size() - 1)))
-			throw BadRecording(path + ": not a recording of exitstat (offset 0)", 0);
-		if (head != magic)
-			throw BadRecording(path + ": a recording in a format that this program "
-						  "does not read (offset 0)",
-					   0);
-		end = head.size();
-	}
-
-	/// The payload of the next frame; none at the end.
-	std::optional<std::string> next()
-	{
-		begin = end;
-		std::string bytes;
-		std::uint64_t length = 0;
-		do {
-			const std::string byte = take(1);
-			if (byte.empty() && bytes.empty())
-				return std::nullopt;
-			if (byte.empty())
-				refuse("truncated", "a frame begins there and does not end");
-			length |= std::uint64_t(byte[0] & 0x7F) << (7 * bytes.size());
-			bytes += byte;
-		} while (bytes.back() & 0x80 && length <= longest_payload && bytes.size() < 4);
-		if (!length || length > longest_payload)
-			refuse("damaged", "a frame cannot be as long as that");
-
-		const std::size_t head = bytes.size();
-		bytes += take(length + 4);
-		if (bytes.size() < head + length + 4)
-			refuse("truncated",
-			       fmt::format("a frame of {} bytes begins there, of which {} are left",
-					   head + length + 4, bytes.size()));
-		end = begin + bytes.size();
-		std::string payload = bytes.substr(head, length);
-		if (frame(payload) != bytes)
-			refuse("damaged", "the checksum is wrong");
-		return payload;
-	}
-
-	/// All before is good.
-	[[noreturn]] void refuse(std::string_view how, std::string_view why) const
-	{
-		throw BadRecording(fmt::format("{}: {} at offset {}: {}", path, how, begin, why),
-				   begin);
-	}
-
-	/// What has been read.
-	std::uint64_t size() const
-	{
-		return end;
-	}
-
-private:
-	std::string path;
-	std::unique_ptr<std::FILE, int (*)(std::FILE *)> file;
-	std::uint64_t begin = 0, end = 0; ///< of the frame
-
-	[[noreturn]] void fail() const
-	{
-		throw std::system_error(errno, std::generic_category(), "cannot read " + path);
-	}
-
-	/// So many bytes, fewer at the end.
-	std::string take(std::size_t n)
-	{
-		std::string bytes(n, '\0');
-		bytes.resize(std::fread(bytes.data(), 1, n, file.get()));
-		if (std::ferror(file.get()))
-			fail();
-		return bytes;
-	}
-};
+// ---- Files -------------------------------------------------------------------------------------
 
 /// Reads all of it, and shows what it reads: on_session(session), on_sample(info, state).
 template <class OnSession, class OnSample>
-void scan(Input &in, const OnSession &on_session, const OnSample &on_sample)
+void scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sample)
 {
 	std::optional<Info> info;
 	State state;
@@ -522,7 +408,7 @@ struct Recorder::File {
 						"cannot record to " + path);
 		if (!about.st_size)
 			return;
-		Input in(path, dup(fd));
+		FrameReader in(path, dup(fd));
 		scan(
 			in, [](const Session &) {}, [](const Info &, const State &) {});
 		end = in.size();
@@ -598,7 +484,7 @@ std::vector<Session> load_recording(const std::string &path, std::size_t memory)
 	const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		throw std::system_error(errno, std::generic_category(), "cannot read " + path);
-	Input in(path, fd);
+	FrameReader in(path, fd);
 	std::vector<Session> sessions;
 	std::size_t used = 0;
 	const auto use = [&](std::size_t more) {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// The frames of a recording, whatever is in them. The format is described in recording.hpp.
+#pragma once
+
+#include "recording.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace exit_stats
+{
+
+/// What a recording begins with.
+constexpr std::string_view magic = "\x89"
+				   "exst\r\n"
+				   "\x01";
+
+/// Append a number.
+void put(std::string &out, std::uint64_t number);
+
+/// A payload with its length and checksum.
+std::string frame(std::string_view payload);
+
+/// The frames of a recording, one after the other.
+class FrameReader
+{
+public:
+	/// \p fd is closed with it. Throws BadRecording if it is no recording, as do the others.
+	FrameReader(const std::string &path, int fd);
+
+	/// The payload of the next frame; none at the end.
+	std::optional<std::string> next();
+
+	/// All before is good.
+	[[noreturn]] void refuse(std::string_view how, std::string_view why) const;
+
+	/// What has been read.
+	std::uint64_t size() const
+	{
+		return end;
+	}
+
+private:
+	std::string path;
+	std::unique_ptr<std::FILE, int (*)(std::FILE *)> file;
+	std::uint64_t begin = 0, end = 0; ///< of the frame
+
+	[[noreturn]] void fail() const;
+
+	/// So many bytes, fewer at the end.
+	std::string take(std::size_t n);
+};
+
+} // namespace exit_stats
