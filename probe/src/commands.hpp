@@ -4,6 +4,7 @@
 #pragma once
 
 #include "output.hpp"
+#include "recording.hpp"
 #include "report.hpp"
 
 #include <chrono>
@@ -66,6 +67,9 @@ int run_command(const Machine &machine, const std::vector<std::string> &command,
 /// Write a recording, while a command runs or until a signal ends it.
 int record(const Machine &machine, const std::string &path, std::chrono::nanoseconds interval,
 	   const std::vector<std::string> &command);
+
+/// The sessions of a recording. A torn tail is complained of, and left out.
+std::vector<Session> read_recording(const std::string &path);
 
 /// Show a recording: each interval, then all of it.
 int show_recording(const std::string &path, const Display &display);

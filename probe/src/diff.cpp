@@ -44,7 +44,7 @@ Side from_json(const std::string &path, const std::string &text)
 
 Side from_recording(const std::string &path)
 {
-	const auto sessions = load_recording(path);
+	const auto sessions = read_recording(path);
 	if (sessions.empty() || sessions.back().samples.size() < 2)
 		throw std::runtime_error(path + ": has less than two samples");
 	const Session &session = sessions.back();

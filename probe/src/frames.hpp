@@ -33,27 +33,37 @@ public:
 	/// \p fd is closed with it. Throws BadRecording if it is no recording, as do the others.
 	FrameReader(const std::string &path, int fd);
 
-	/// The payload of the next frame; none at the end.
+	/// The payload of the next frame; none at the end, or where the torn tail begins.
 	std::optional<std::string> next();
 
 	/// All before is good.
 	[[noreturn]] void refuse(std::string_view how, std::string_view why) const;
 
-	/// What has been read.
+	/// What has been read, as far as it is whole.
 	std::uint64_t size() const
 	{
 		return end;
+	}
+
+	/// What comes after it, if it is torn. Known at the end.
+	const std::optional<TornTail> &torn() const
+	{
+		return tail;
 	}
 
 private:
 	std::string path;
 	std::unique_ptr<std::FILE, int (*)(std::FILE *)> file;
 	std::uint64_t begin = 0, end = 0; ///< of the frame
+	std::optional<TornTail> tail{};
 
 	[[noreturn]] void fail() const;
 
 	/// So many bytes, fewer at the end.
 	std::string take(std::size_t n);
+
+	/// These bytes are no whole frame: the torn tail begins there. Refuses what is none.
+	std::nullopt_t end_torn(std::string bytes, std::string_view damage);
 };
 
 } // namespace exit_stats

@@ -23,6 +23,11 @@ namespace
 
 } // namespace
 
+void complain(std::string_view what)
+{
+	std::fprintf(stderr, "exitstat: %.*s\n", int(what.size()), what.data());
+}
+
 void write_all(int fd, std::string_view text, std::string_view name)
 {
 	while (!text.empty()) {

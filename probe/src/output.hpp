@@ -9,6 +9,9 @@
 namespace exit_stats
 {
 
+/// A line on standard error.
+void complain(std::string_view what);
+
 /// Write all of \p text. Throws std::system_error, so that nothing is lost unnoticed.
 void write_all(int fd, std::string_view text, std::string_view name);
 

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <map>
 #include <string>
@@ -52,11 +51,6 @@ const std::map<std::string, Sort> sort_keys{{"exits", Sort::exits},
 					    {"cost", Sort::cost},
 					    {"name", Sort::name},
 					    {"code", Sort::code}};
-
-void complain(std::string_view what)
-{
-	std::fprintf(stderr, "exitstat: %.*s\n", int(what.size()), what.data());
-}
 
 /// The CPUs that --vcpu names; empty text is the CPU we are on.
 std::vector<int> parse_cpus(const std::string &text)
@@ -282,7 +276,7 @@ int Program::dispatch(const std::vector<std::string> &command, bool has_command)
 		} catch (const std::invalid_argument &e) {
 			throw CLI::ValidationError(e.what());
 		}
-		const auto sessions = load_recording(file);
+		const auto sessions = read_recording(file);
 		if (sessions.empty())
 			throw std::runtime_error(file + ": has no samples");
 		plot(sessions.back(), output);

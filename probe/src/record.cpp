@@ -8,9 +8,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace exit_stats
 {
+
+namespace
+{
+
+void complain_of(const TornTail &torn, const std::string &path, const char *consequence)
+{
+	complain(fmt::format("{}: torn at offset {}, as a kill leaves it: {} byte{} {}", path,
+			     torn.offset, torn.bytes, torn.bytes == 1 ? "" : "s", consequence));
+}
+
+} // namespace
 
 int record(const Machine &machine, const std::string &path, std::chrono::nanoseconds interval,
 	   const std::vector<std::string> &command)
@@ -31,6 +43,8 @@ int record(const Machine &machine, const std::string &path, std::chrono::nanosec
 				 own_cycles,
 				 command,
 				 {}});
+	if (recorder.torn())
+		complain_of(*recorder.torn(), path, "cut off");
 	std::int64_t round = 0;
 	const auto add = [&] {
 		recorder.add(reader.read(++round % rounds ? Details::none : Details::all));
@@ -52,9 +66,17 @@ int record(const Machine &machine, const std::string &path, std::chrono::nanosec
 	return child ? exit_as(status) : status;
 }
 
+std::vector<Session> read_recording(const std::string &path)
+{
+	LoadedRecording loaded = load_recording(path);
+	if (loaded.torn)
+		complain_of(*loaded.torn, path, "left out");
+	return std::move(loaded.sessions);
+}
+
 int show_recording(const std::string &path, const Display &display)
 {
-	const std::vector<Session> sessions = load_recording(path);
+	const std::vector<Session> sessions = read_recording(path);
 	Printer printer(display, false);
 	for (const Session &session : sessions) {
 		const auto &samples = session.samples;

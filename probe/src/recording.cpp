@@ -325,9 +325,10 @@ std::size_t memory_of(const State &state, std::uint32_t buckets)
 
 // ---- Files -------------------------------------------------------------------------------------
 
-/// Reads all of it, and shows what it reads: on_session(session), on_sample(info, state).
+/// Reads all of it, and shows what it reads: on_session(session), on_sample(info, state). Returns
+/// whether there was anything.
 template <class OnSession, class OnSample>
-void scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sample)
+bool scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sample)
 {
 	std::optional<Info> info;
 	State state;
@@ -349,8 +350,7 @@ void scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sampl
 			in.refuse("damaged", damage.what);
 		}
 	}
-	if (!info)
-		in.refuse("truncated", "nothing was recorded");
+	return info.has_value();
 }
 
 /// Whether reading back has given what was written.
@@ -368,6 +368,7 @@ struct Recorder::File {
 	std::string path;
 	int fd;
 	std::uint64_t end = 0; ///< of what is whole
+	std::optional<TornTail> torn{};
 	Info info{};
 	State state{};
 
@@ -387,8 +388,8 @@ struct Recorder::File {
 	File(const File &) = delete;
 	File &operator=(const File &) = delete;
 
-	/// That it is ours alone, and a recording or empty.
-	void check()
+	/// Makes sure that it is ours alone, and a recording or empty, and cuts off a torn tail.
+	void claim()
 	{
 		struct stat about;
 		if (fstat(fd, &about) || !S_ISREG(about.st_mode))
@@ -412,6 +413,10 @@ struct Recorder::File {
 		scan(
 			in, [](const Session &) {}, [](const Info &, const State &) {});
 		end = in.size();
+		torn = in.torn();
+		if (torn && ftruncate(fd, off_t(end)))
+			throw std::system_error(errno, std::generic_category(),
+						"cannot cut the torn end off " + path);
 	}
 
 	/// One write(), so that nothing comes between the first byte and the last. What is written
@@ -455,12 +460,17 @@ Recorder::Recorder(const std::string &path, const Session &header)
 		throw std::invalid_argument("cannot record such a session: " + damage.what);
 	}
 	file = std::make_unique<File>(path);
-	file->check();
+	file->claim();
 	file->info = header.info;
 	file->append((file->end ? "" : std::string(magic)) + frame(payload));
 }
 
 Recorder::~Recorder() = default;
+
+const std::optional<TornTail> &Recorder::torn() const
+{
+	return file->torn;
+}
 
 void Recorder::add(const Snapshot &snapshot)
 {
@@ -479,13 +489,13 @@ void Recorder::add(const Snapshot &snapshot)
 
 // ---- Reading -----------------------------------------------------------------------------------
 
-std::vector<Session> load_recording(const std::string &path, std::size_t memory)
+LoadedRecording load_recording(const std::string &path, std::size_t memory)
 {
 	const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		throw std::system_error(errno, std::generic_category(), "cannot read " + path);
 	FrameReader in(path, fd);
-	std::vector<Session> sessions;
+	LoadedRecording loaded;
 	std::size_t used = 0;
 	const auto use = [&](std::size_t more) {
 		used += more;
@@ -493,17 +503,20 @@ std::vector<Session> load_recording(const std::string &path, std::size_t memory)
 			in.refuse("too long", fmt::format("up to there it takes {} MiB of memory",
 							  memory >> 20));
 	};
-	scan(
+	const bool any = scan(
 		in,
 		[&](Session &&session) {
 			use(sizeof(Session) + session.command.size() * sizeof(std::string));
-			sessions.push_back(std::move(session));
+			loaded.sessions.push_back(std::move(session));
 		},
 		[&](const Info &info, const State &state) {
 			use(memory_of(state, info.buckets));
-			sessions.back().samples.push_back(snapshot_of(state, info.buckets));
+			loaded.sessions.back().samples.push_back(snapshot_of(state, info.buckets));
 		});
-	return sessions;
+	if (!any)
+		in.refuse("truncated", "nothing was recorded");
+	loaded.torn = in.torn();
+	return loaded;
 }
 
 } // namespace exit_stats

@@ -51,6 +51,23 @@
 /// adds its deltas, as after a reset. Time away and histograms may be read less often than exits:
 /// samples without those bits say nothing of them. The total, its parts and away cycles fit 64
 /// bits.
+///
+/// The end of a file may be torn. write() is not one step: the kernel copies page by page, and a
+/// SIGKILL stops it between two, so a recorder that is killed can leave the beginning of a frame.
+/// A crash of the machine can leave zeros for what had not reached the disk. What follows the last
+/// whole frame is such a torn tail, and no part of the recording, if all of this holds:
+///
+///     - It is no longer than the longest frame, 2^23 + 8 bytes.
+///     - Without the zeros at its end it is nothing, or the beginning of a frame, or the whole of
+///       one, with a wrong checksum then.
+///     - At none of its bytes does a whole frame begin, one with the right checksum.
+///
+/// So nothing that could be read is lost with it. The third condition tells a torn frame from one
+/// in the midst of a recording whose length is damaged and leads beyond the end: there the frames
+/// after it remain. A file that ends within the first 8 bytes is torn at offset 0.
+///
+/// Anything else is damage, and also a frame whose checksum is right and whose payload makes no
+/// sense.
 #pragma once
 
 #include "exit_stats.hpp"
@@ -59,6 +76,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -87,18 +105,29 @@ struct BadRecording : std::runtime_error {
 	std::uint64_t offset; ///< bytes; where a frame begins, or the beginning of the file
 };
 
-/// Appends a session to a recording, sample by sample. After a kill at any time, and also after an
-/// error, what is in the file is whole.
+/// The end of a file that was not written whole. All before it is good.
+struct TornTail {
+	std::uint64_t offset, bytes;
+
+	bool operator==(const TornTail &) const = default;
+};
+
+/// Appends a session to a recording, sample by sample. After a kill at any time the file has all
+/// that add() has returned from, and after an error as well. A kill can leave a torn tail behind
+/// it, which load_recording() leaves out and the next Recorder cuts off.
 class Recorder
 {
 public:
 	/// Makes the file if there is none, and else appends to it; the header's samples are not
-	/// written. Throws BadRecording if the file has anything else in it or ends within a frame,
-	/// and std::runtime_error if another Recorder has it or it cannot be written. The file is
-	/// then as it was.
+	/// written. Throws BadRecording if the file has anything else in it or is damaged, and
+	/// std::runtime_error if another Recorder has it or it cannot be written. The file is then
+	/// as it was, but may have lost a torn tail in the last case.
 	Recorder(const std::string &path, const Session &header);
 
 	~Recorder();
+
+	/// What the file ended with, and does no more.
+	const std::optional<TornTail> &torn() const;
 
 	/// Throws std::runtime_error if it cannot be written: the file then ends after the last
 	/// sample that could. Throws std::invalid_argument for a snapshot that is earlier than the
@@ -110,8 +139,14 @@ private:
 	std::unique_ptr<File> file;
 };
 
-/// All sessions of a recording, one at least. Throws BadRecording, also if the samples would take
-/// more than \p memory bytes, and std::system_error.
-std::vector<Session> load_recording(const std::string &path, std::size_t memory = 1U << 30);
+/// What can be read of a file.
+struct LoadedRecording {
+	std::vector<Session> sessions{}; ///< one at least
+	std::optional<TornTail> torn{};	 ///< what was left out, if anything
+};
+
+/// All of a recording, but for a torn tail. Throws BadRecording, also if nothing was recorded or
+/// the samples would take more than \p memory bytes, and std::system_error.
+LoadedRecording load_recording(const std::string &path, std::size_t memory = 1U << 30);
 
 } // namespace exit_stats

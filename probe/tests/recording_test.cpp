@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// Recordings: what is written is what is read, and nothing else is.
+/// Recordings: what is written is what is read, and nothing else is. What is torn at the end is
+/// not.
 #include "recording.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string_view>
@@ -178,7 +182,15 @@ Vm busy_vmx()
 	return {Isa::vmx, {0, 1, 7, 10, 12, 28, 30, 31, 32, 48, 49, 52}};
 }
 
-/// What is recorded, as load_recording() ought to give it.
+/// The sessions of a recording that is whole.
+std::vector<Session> load(const std::string &path)
+{
+	LoadedRecording loaded = load_recording(path);
+	EXPECT_FALSE(loaded.torn) << "at offset " << loaded.torn->offset;
+	return loaded.sessions;
+}
+
+/// What is recorded, as load() ought to give it.
 Session record(const std::string &path, Session session, std::vector<Snapshot> samples)
 {
 	Recorder recorder(path, session);
@@ -198,6 +210,21 @@ std::vector<Session> record_two(const std::string &path)
 	for (int i = 0; i < 3; i++)
 		b.push_back(amd.read(Details::none));
 	return {record(path, vmx({"make", "-j8", "a b"}), a), record(path, svm(), b)};
+}
+
+/// What so many frames have of these sessions.
+std::vector<Session> first_frames(const std::vector<Session> &sessions, std::size_t frames)
+{
+	std::vector<Session> first;
+	for (const Session &session : sessions) {
+		if (!frames--)
+			break;
+		first.push_back(session);
+		auto &samples = first.back().samples;
+		samples.resize(std::min(samples.size(), frames));
+		frames -= samples.size();
+	}
+	return first;
 }
 
 // ---- The format, a second time, after its description ------------------------------------------
@@ -250,6 +277,15 @@ std::vector<std::string> payloads(const std::string &file)
 	return all;
 }
 
+/// Where the first frame of a good recording begins, and where each ends.
+std::vector<std::size_t> frame_ends(const std::string &file)
+{
+	std::vector<std::size_t> ends{magic.size()};
+	for (const std::string &payload : payloads(file))
+		ends.push_back(ends.back() + frame(payload).size());
+	return ends;
+}
+
 const std::string session_payload = numbers({1, 0, 0, 1, 0b111111, 1, 2, 2'445'407, 32, 1234, 0});
 
 TEST_F(Recording, IsWhatItsFormatSays)
@@ -285,7 +321,7 @@ TEST_F(Recording, IsWhatItsFormatSays)
 					 30, 1, 500, 3, 5000, 1 << 12 | 1U << 31, 93, 1})) +
 			  frame(numbers({2, 0b001, 0, 3, 0, 0, 0, 1, 48, 1, 2})));
 	session.samples = {a, b, c};
-	EXPECT_EQ(load_recording(path), std::vector{session});
+	EXPECT_EQ(load(path), std::vector{session});
 }
 
 // ---- What is written is what is read -----------------------------------------------------------
@@ -293,19 +329,19 @@ TEST_F(Recording, IsWhatItsFormatSays)
 TEST_F(Recording, HasTheSessionsOfAllRuns)
 {
 	const auto sessions = record_two(path);
-	EXPECT_EQ(load_recording(path), sessions);
+	EXPECT_EQ(load(path), sessions);
 }
 
 TEST_F(Recording, MayHaveNoSamples)
 {
-	EXPECT_EQ(load_recording((Recorder(path, svm()), path)), std::vector{svm()});
+	EXPECT_EQ(load((Recorder(path, svm()), path)), std::vector{svm()});
 }
 
 TEST_F(Recording, BeginsInAnEmptyFile)
 {
 	put_contents(path, "");
 	Recorder(path, svm());
-	EXPECT_EQ(load_recording(path), std::vector{svm()});
+	EXPECT_EQ(load(path), std::vector{svm()});
 }
 
 TEST_F(Recording, KeepsCountersOfAllSizesThatGoAnywhere)
@@ -338,7 +374,7 @@ TEST_F(Recording, KeepsCountersOfAllSizesThatGoAnywhere)
 	samples.back().time = std::chrono::nanoseconds(INT64_MAX);
 	samples.back().total = {max, max};
 	const Session session = record(path, vmx(), samples);
-	EXPECT_EQ(load_recording(path), std::vector{session});
+	EXPECT_EQ(load(path), std::vector{session});
 }
 
 TEST_F(Recording, OfSixtyFourBuckets)
@@ -347,8 +383,7 @@ TEST_F(Recording, OfSixtyFourBuckets)
 	session.info.buckets = 64;
 	Snapshot s{.total = {1, 1}, .reasons = {{{1, 1}, 10, 0, 0, Histogram(64)}}};
 	s.reasons[0].histogram[63] = max;
-	EXPECT_EQ(load_recording((record(path, session, {s, s}), path))[0].samples,
-		  (std::vector{s, s}));
+	EXPECT_EQ(load((record(path, session, {s, s}), path))[0].samples, (std::vector{s, s}));
 }
 
 TEST_F(Recording, IsSmall)
@@ -398,10 +433,10 @@ void expect_refused(const std::string &path, std::uint64_t offset, const std::st
 TEST_F(Recording, ForeignFilesAreRefused)
 {
 	for (const std::string &foreign :
-	     {"x"s, "\n"s, "{\"abi_version\":1}\n"s, magic.substr(0, 6),
+	     {"x"s, "\n"s, "{\"abi_version\":1}\n"s, "\x89PNG\r\n"s, magic.substr(0, 5) + "\n",
 	      "\x7f"
 	      "ELF"s,
-	      "\0"s + magic, std::string(10'000, '\0')}) {
+	      "\0"s + magic, "\0"s, std::string(10'000, '\0')}) {
 		put_contents(path, foreign);
 		expect_refused(path, 0, "not a recording of exitstat");
 	}
@@ -464,7 +499,7 @@ TEST_F(Recording, DamagedPayloadsAreRefused)
 		expect_refused(path, good.size(), how);
 	}
 	put_contents(path, good + frame(ok));
-	EXPECT_EQ(load_recording(path)[0].samples.size(), 2U);
+	EXPECT_EQ(load(path)[0].samples.size(), 2U);
 }
 
 TEST_F(Recording, HistogramsOfNoKnownShapeAreRefused)
@@ -475,72 +510,87 @@ TEST_F(Recording, HistogramsOfNoKnownShapeAreRefused)
 		put_contents(path, good + frame(numbers({2, 4, 5, 1, 0, 0, 0, 1, 10, 1, 1, 1, 1})));
 		expect_refused(path, good.size(), "histograms where there are none");
 		put_contents(path, good + frame(numbers({2, 0, 5, 1, 0, 0, 0, 1, 10, 1, 1})));
-		EXPECT_EQ(load_recording(path)[0].samples.size(), 1U);
+		EXPECT_EQ(load(path)[0].samples.size(), 1U);
 	}
 }
 
 TEST_F(Recording, DamagedFramesAreRefused)
 {
 	const std::string good = magic + frame(session_payload);
-	for (const auto &[how, bytes] :
-	     {std::pair("cannot be as long", "\0"s + std::string(4, '\0')),
-	      {"cannot be as long", "\x81\x80\x80\x04"s + std::string(100, '\0')},
-	      {"cannot be as long", std::string(100, '\xFF')},
-	      {"truncated", "\xFF"s},
-	      {"truncated", "\x80\x80\x80\x04"s + std::string(100, '\0')},
-	      {"checksum", "\x08\x02\0\x05\x01\0\0\0\0"s + "abcd"},
-	      {"checksum", "\x88\0\x02\0\x05\x01\0\0\0\0"s + "abcd"}}) {
+	const std::string ok = frame(numbers({2, 0, 5, 1, 0, 0, 0, 0}));
+	const std::string bad = "\x08\x02\0\x05\x01\0\0\0\0"s + "abcd";
+	const std::pair<const char *, std::string> cases[] = {
+		// Lengths that no frame has.
+		{"cannot be as long", "\0"s + ok},
+		{"cannot be as long", std::string(5000, '\0') + ok},
+		{"cannot be as long", "\0x"s},
+		{"cannot be as long", "\x81\x80\x80\x04"s + std::string(100, '\0')},
+		{"cannot be as long", "\x80\x80\x80\x80"s + std::string(100, '\0')},
+		{"cannot be as long", std::string(100, '\xFF')},
+		// Bytes that no torn frame explains.
+		{"checksum", bad + "x"},
+		{"checksum", bad + ok},
+		{"checksum", bad + ok.substr(0, 5)},
+		{"checksum", bad + std::string(5000, '\0') + "x"},
+		{"checksum", "\x88\0\x02\0\x05\x01\0\0\0\0"s + "abcd" + ok},
+		// Frames that a torn one would have swallowed.
+		{"whole frames among them", "\x80\x80\x80\x04"s + std::string(100, '\0') + ok},
+		{"whole frames among them", "\xFF\x01" + ok + "x"},
+		{"checksum", "\x0F\x02" + ok + "x" + "abcd"},
+	};
+	for (const auto &[how, bytes] : cases) {
 		put_contents(path, good + bytes);
 		expect_refused(path, good.size(), how);
 	}
-	put_contents(path, magic);
-	expect_refused(path, magic.size(), "nothing was recorded");
 	put_contents(path, magic + frame(numbers({2, 0, 5, 1, 0, 0, 0, 0})));
 	expect_refused(path, magic.size(), "neither a session nor a sample of one");
 }
 
-TEST_F(Recording, EveryTruncationIsRefusedOrABeginning)
+TEST_F(Recording, EveryChangedByteIsFound)
 {
 	const auto sessions = record_two(path);
 	const std::string whole = contents(path);
-	std::vector<std::size_t> ends{magic.size()};
-	for (const std::string &payload : payloads(whole))
-		ends.push_back(ends.back() + frame(payload).size());
-	ASSERT_EQ(ends.back(), whole.size());
-
-	for (std::size_t size = 0; size < whole.size(); size++) {
-		put_contents(path, whole.substr(0, size));
-		const auto end = std::ranges::upper_bound(ends, size);
-		if (size < magic.size()) {
-			EXPECT_THROW(load_recording(path), BadRecording);
-		} else if (size == magic.size() || *(end - 1) != size) {
-			expect_refused(path, *(end - 1), "truncated");
-		} else {
-			const auto some = load_recording(path);
-			EXPECT_EQ(some[0].samples.size() + (some.size() > 1) +
-					  (some.size() > 1 ? some[1].samples.size() : 0),
-				  std::size_t(end - ends.begin()) - 2);
-			EXPECT_EQ(some[0].command, sessions[0].command);
+	const auto ends = frame_ends(whole);
+	const std::size_t last = ends[ends.size() - 2];
+	std::mt19937 random(3);
+	for (std::size_t at = 0; at < whole.size(); at++)
+		for (int i = 0; i < 2; i++) {
+			std::string changed = whole;
+			changed[at] ^= char(1 + random() % 255);
+			SCOPED_TRACE("byte " + std::to_string(at) + " as " +
+				     std::to_string(changed[at]));
+			put_contents(path, changed);
+			const auto end = std::ranges::upper_bound(ends, at);
+			if (at < last) {
+				expect_refused(path, end == ends.begin() ? 0 : *(end - 1), "");
+				continue;
+			}
+			// It may have been torn just so.
+			try {
+				const LoadedRecording loaded = load_recording(path);
+				EXPECT_EQ(loaded.torn, (TornTail{last, whole.size() - last}));
+				EXPECT_EQ(loaded.sessions, first_frames(sessions, ends.size() - 2));
+			} catch (const BadRecording &e) {
+				EXPECT_EQ(e.offset, last);
+			}
 		}
-	}
 }
 
-TEST_F(Recording, EveryChangedByteIsFound)
+// Lengths that lead beyond the end among them, as a torn frame's does.
+TEST_F(Recording, NoChangedLengthIsTakenForATear)
 {
 	record_two(path);
 	const std::string whole = contents(path);
-	std::mt19937 random(3);
-	for (std::size_t at = 0; at < whole.size(); at++)
-		for (int i = 0; i < 3; i++) {
+	const auto ends = frame_ends(whole);
+	for (std::size_t i = 0; i + 2 < ends.size(); i++)
+		for (int value = 0; value < 256; value++) {
 			std::string changed = whole;
-			changed[at] ^= char(1 + random() % 255);
+			changed[ends[i]] = char(value);
+			if (changed == whole)
+				continue;
+			SCOPED_TRACE("frame " + std::to_string(i) + ": " + std::to_string(value));
 			put_contents(path, changed);
-			try {
-				load_recording(path);
-				ADD_FAILURE() << "byte " << at << " as " << int(changed[at]);
-			} catch (const BadRecording &e) {
-				EXPECT_LE(e.offset, at);
-			}
+			expect_refused(path, ends[i], "damaged");
 		}
 }
 
@@ -574,7 +624,7 @@ TEST_F(Recording, MaliceIsRefusedOrHarmless)
 			file += frame(payload);
 		put_contents(path, file);
 		try {
-			for (const Session &session : load_recording(path))
+			for (const Session &session : load(path))
 				for (std::size_t i = 1; i < session.samples.size(); i++)
 					without_own(difference(session.samples[i],
 							       session.samples[i - 1]),
@@ -613,10 +663,9 @@ TEST_F(Recording, DoesNotTakeAllMemory)
 
 TEST_F(Recording, CannotBeReadIfItIsNotThere)
 {
-	EXPECT_EQ(complaint([&] { load_recording(path); }),
+	EXPECT_EQ(complaint([&] { load(path); }),
 		  "cannot read " + path + ": No such file or directory");
-	EXPECT_EQ(complaint([&] { load_recording(folder); }),
-		  "cannot read " + folder + ": Is a directory");
+	EXPECT_EQ(complaint([&] { load(folder); }), "cannot read " + folder + ": Is a directory");
 }
 
 TEST_F(Recording, CanBeReadFromAPipe)
@@ -629,8 +678,107 @@ TEST_F(Recording, CanBeReadFromAPipe)
 		std::ofstream(fifo) << contents(path);
 		_exit(0);
 	}
-	EXPECT_EQ(load_recording(fifo), sessions);
+	EXPECT_EQ(load(fifo), sessions);
 	waitpid(child, nullptr, 0);
+}
+
+// ---- What a kill leaves ------------------------------------------------------------------------
+
+/// That these sessions end at the offset, and that all after it is left out, and then cut off.
+void expect_torn(const std::string &path, std::vector<Session> sessions, std::size_t offset)
+{
+	const std::string before = contents(path);
+	std::optional<TornTail> torn;
+	if (offset < before.size())
+		torn = {offset, before.size() - offset};
+	if (sessions.empty()) {
+		EXPECT_EQ(complaint([&] { load_recording(path); }),
+			  path + ": truncated at offset " + std::to_string(offset) +
+				  ": nothing was recorded");
+	} else {
+		const LoadedRecording loaded = load_recording(path);
+		EXPECT_EQ(loaded.sessions, sessions);
+		EXPECT_EQ(loaded.torn, torn);
+	}
+	EXPECT_EQ(contents(path), before);
+
+	sessions.push_back(vmx());
+	Vm vm = busy_vmx();
+	{
+		Recorder recorder(path, vmx());
+		EXPECT_EQ(recorder.torn(), torn);
+		for (int i = 0; i < 2; i++) {
+			sessions.back().samples.push_back(vm.read(Details::all, 10));
+			recorder.add(sessions.back().samples.back());
+		}
+	}
+	EXPECT_EQ(contents(path).substr(0, offset), before.substr(0, offset));
+	EXPECT_EQ(load(path), sessions);
+}
+
+TEST_F(Recording, CutAnywhereHasWhatIsWhole)
+{
+	const auto sessions = record_two(path);
+	const std::string whole = contents(path);
+	const auto ends = frame_ends(whole);
+	ASSERT_EQ(ends.back(), whole.size());
+	for (std::size_t size = 1; size < whole.size(); size++) {
+		SCOPED_TRACE("cut to " + std::to_string(size));
+		put_contents(path, whole.substr(0, size));
+		const auto end = std::ranges::upper_bound(ends, size);
+		if (end == ends.begin())
+			expect_torn(path, {}, 0);
+		else
+			expect_torn(path,
+				    first_frames(sessions, std::size_t(end - ends.begin()) - 1),
+				    *(end - 1));
+	}
+}
+
+// As after a crash of the machine, with what it had not written yet.
+TEST_F(Recording, WithZerosFromAnywhereHasWhatIsWhole)
+{
+	const auto sessions = record_two(path);
+	const std::string whole = contents(path);
+	const auto ends = frame_ends(whole);
+	for (std::size_t size = magic.size(); size < whole.size(); size++) {
+		std::string file = whole.substr(0, size);
+		// Up to its length, or beyond.
+		file.resize(whole.size() + (size % 2 ? 5000 : 0));
+		SCOPED_TRACE("zeros from " + std::to_string(size) + " to " +
+			     std::to_string(file.size()));
+		put_contents(path, file);
+		// A frame may end with zeros.
+		const auto same =
+			std::size_t(std::ranges::mismatch(whole, file).in1 - whole.begin());
+		const auto end = std::ranges::upper_bound(ends, same);
+		expect_torn(path, first_frames(sessions, std::size_t(end - ends.begin()) - 1),
+			    *(end - 1));
+	}
+}
+
+TEST_F(Recording, IsTornAfterItsLastFrame)
+{
+	const std::string good = magic + frame(session_payload);
+	const Session session = load((put_contents(path, good), path))[0];
+	const std::string bad = "\x08\x02\0\x05\x01\0\0\0\0"s + "abcd";
+	const std::size_t longest = (1 << 23) + 8;
+	for (const std::string &tail :
+	     {"\xFF"s, "\xFF\xFF\xFF"s, "\xFF\xFF\xFF"s + std::string(5000, '\0'),
+	      "\x80\x80\x80\x04"s, "\x80\x80\x80\x04"s + std::string(100, '\0'), bad,
+	      bad + std::string(5000, '\0'), "\x88\0\x02\0\x05\x01\0\0\0\0"s + "abcd", "\0"s,
+	      std::string(longest, '\0'), "\x80\x80\x80\x04" + std::string(longest - 4, '\xFF')}) {
+		SCOPED_TRACE(testing::PrintToString(tail.substr(0, 20)) + "...");
+		put_contents(path, good + tail);
+		expect_torn(path, {session}, good.size());
+	}
+	// There is no frame as long as that.
+	for (const auto &[how, tail] :
+	     {std::pair("cannot be as long", std::string(longest + 1, '\0')),
+	      {"checksum", "\x80\x80\x80\x04" + std::string(longest - 3, '\xFF')}}) {
+		put_contents(path, good + tail);
+		expect_refused(path, good.size(), how);
+	}
 }
 
 // ---- Writing -----------------------------------------------------------------------------------
@@ -642,10 +790,10 @@ TEST_F(Recording, IsOfOneRecorderAtATime)
 		EXPECT_EQ(complaint([&] { Recorder(path, svm()); }),
 			  "cannot record to " + path + ": somebody else is recording to it");
 		// Readers do not mind.
-		EXPECT_EQ(load_recording(path).size(), 1U);
+		EXPECT_EQ(load(path).size(), 1U);
 	}
 	Recorder(path, svm());
-	EXPECT_EQ(load_recording(path).size(), 2U);
+	EXPECT_EQ(load(path).size(), 2U);
 }
 
 TEST_F(Recording, IsAFile)
@@ -721,7 +869,7 @@ TEST_F(Recording, RefusesWhatNoReaderMakes)
 		EXPECT_EQ(contents(path), before) << what;
 	}
 	recorder.add(good);
-	EXPECT_EQ(load_recording(path)[0].samples, (std::vector{good, good}));
+	EXPECT_EQ(load(path)[0].samples, (std::vector{good, good}));
 
 	const std::string other = folder + "/other";
 	Session session = vmx();
@@ -751,12 +899,12 @@ void fill(const std::string &path, const std::string &error, const std::function
 	EXPECT_EQ(what, "cannot record more to " + path + ", which is good up to its end, offset " +
 				std::to_string(size) + ": " + error);
 	EXPECT_GT(added.size(), 10U);
-	EXPECT_EQ(load_recording(path)[0].samples, added);
+	EXPECT_EQ(load(path)[0].samples, added);
 
 	make_room();
 	added.push_back(vm.read(Details::none));
 	recorder.add(added.back());
-	EXPECT_EQ(load_recording(path)[0].samples, added);
+	EXPECT_EQ(load(path)[0].samples, added);
 }
 
 TEST_F(Recording, SurvivesALimitOfItsSize)
@@ -782,29 +930,112 @@ TEST_F(Recording, SurvivesAFullDisk)
 	umount2(folder.c_str(), MNT_DETACH);
 }
 
+/// The i-th sample of a recorder that will be killed.
+Snapshot large_sample(std::size_t i)
+{
+	constexpr std::uint64_t reasons = 2000;
+	const std::uint64_t each = std::uint64_t(1) << (50 + i % 2);
+	Snapshot s{.time = std::chrono::seconds(i), .vcpus = 2};
+	for (std::uint64_t code = 0; code < reasons; code++)
+		s.reasons.push_back({{each, each}, std::uint16_t(code)});
+	s.total = {reasons * each, reasons * each};
+	return s;
+}
+
+std::uint64_t size_of(const std::string &path)
+{
+	struct stat about;
+	return stat(path.c_str(), &about) ? 0 : std::uint64_t(about.st_size);
+}
+
+/// Record such samples until the file is longer than \p enough bytes, and be killed. Returns how
+/// many were added.
+std::size_t record_and_die(const std::string &path, const Session &header, std::uint64_t enough)
+{
+	int added[2];
+	EXPECT_EQ(pipe(added), 0);
+	const pid_t child = fork();
+	if (!child) {
+		Recorder recorder(path, header);
+		for (std::size_t i = 0;; i++) {
+			recorder.add(large_sample(i));
+			[[maybe_unused]] const auto n = write(added[1], "", 1);
+		}
+	}
+	close(added[1]);
+	const auto late = std::chrono::steady_clock::now() + 60s;
+	while (size_of(path) <= enough && std::chrono::steady_clock::now() < late)
+		;
+	kill(child, SIGKILL);
+	int status = 0;
+	waitpid(child, &status, 0);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+	std::size_t samples = 0;
+	for (char byte; read(added[0], &byte, 1) == 1;)
+		samples++;
+	close(added[0]);
+	return samples;
+}
+
+// write() is not one step: the kernel copies page by page, and looks between two whether it is to
+// kill the process. So what is over the end of a page can be torn. Here sessions have a hundred
+// pages and samples have ten, and each kill comes as soon as the file has grown to a length
+// within one of them.
 TEST_F(Recording, SurvivesAKill)
 {
-	for (int round = 0; round < 20; round++) {
-		int ready[2];
-		ASSERT_EQ(pipe(ready), 0);
-		const pid_t child = fork();
-		if (!child) {
-			Vm vm = busy_vmx();
-			const Snapshot s = vm.read(Details::all);
-			Recorder recorder(path, vmx());
-			[[maybe_unused]] const auto n = write(ready[1], "", 1);
-			for (;;)
-				recorder.add(vm.read(Details::all, 1));
+	const Session header = vmx(std::vector(100, std::string(4000, 'x')));
+	const std::uint64_t of_session = 100 * 4000;
+	std::mt19937 random(5);
+	std::string good;
+	std::size_t sessions = 0;
+	int torn_sessions = 0, torn_samples = 0;
+	for (int round = 0; round < 60; round++) {
+		// Each round reads all of it.
+		if (round % 5 == 0) {
+			std::filesystem::remove(path);
+			good.clear();
+			sessions = 0;
 		}
-		char byte;
-		ASSERT_EQ(read(ready[0], &byte, 1), 1);
-		usleep(useconds_t(round) * 200);
-		kill(child, SIGKILL);
-		waitpid(child, nullptr, 0);
-		close(ready[0]);
-		close(ready[1]);
-		EXPECT_EQ(load_recording(path).size(), std::size_t(round) + 1);
+		SCOPED_TRACE("round " + std::to_string(round));
+		const std::uint64_t enough =
+			size_of(path) +
+			(round % 2 ? of_session + random() % 150'000 : random() % of_session);
+		const std::size_t added = record_and_die(path, header, enough);
+
+		std::string now = contents(path);
+		ASSERT_TRUE(now.starts_with(good));
+		LoadedRecording loaded;
+		const std::string error = complaint([&] { loaded = load_recording(path); });
+		if (!sessions && !added && !error.empty()) {
+			EXPECT_EQ(error, path + ": truncated at offset 8: nothing was recorded");
+			torn_sessions++;
+			continue;
+		}
+		ASSERT_EQ(error, "");
+		if (loaded.torn) {
+			EXPECT_EQ(loaded.torn->offset + loaded.torn->bytes, now.size());
+			now.resize(loaded.torn->offset);
+		}
+		good = std::move(now);
+		if (loaded.sessions.size() == sessions) {
+			EXPECT_EQ(added, 0U);
+			torn_sessions += loaded.torn.has_value();
+			continue;
+		}
+		ASSERT_EQ(loaded.sessions.size(), ++sessions);
+		torn_samples += loaded.torn.has_value();
+		// The one that was being added may be whole.
+		const Session &last = loaded.sessions.back();
+		EXPECT_TRUE(last.samples.size() == added || last.samples.size() == added + 1)
+			<< last.samples.size() << " of " << added;
+		Session expected = header;
+		for (std::size_t i = 0; i < last.samples.size(); i++)
+			expected.samples.push_back(large_sample(i));
+		// Not EXPECT_EQ, which would print all of it.
+		EXPECT_TRUE(last == expected);
 	}
+	RecordProperty("torn_sessions", torn_sessions);
+	RecordProperty("torn_samples", torn_samples);
 }
 
 } // namespace

@@ -175,12 +175,54 @@ PYTHON
     done
 }
 
-@test "a truncated or foreign recording is refused with the offset, and left as it is" {
-    MODEL_RATE=1000 exitstat_model record -i 0.02 -o file -- sleep 0.2
-    truncate -s -3 file
+@test "a torn recording is shown as far as it is whole, and continued from there, with one line of warning" {
+    MODEL_RATE=1000 exitstat_model record -i 0.02 -o whole -- sleep 0.2
+    head -c -3 whole >file
+    run -0 --separate-stderr exitstat_model report --json file
+    [[ $stderr =~ ^"exitstat: file: torn at offset "([0-9]+)", as a kill leaves it: "([0-9]+)" bytes left out"$ ]]
+    warning=$stderr offset=${BASH_REMATCH[1]}
+    [ $((offset + BASH_REMATCH[2])) = "$(stat -c %s file)" ]
+    head -c "$offset" whole >good
+    [ "$output" = "$(exitstat_model report --json good 2>&1)" ]
+    run -0 --separate-stderr exitstat_model report --csv file
+    [ "$stderr" = "$warning" ]
+    [ "$output" = "$(exitstat_model report --csv good 2>&1)" ]
+    for action in "plot file -o out.svg" "diff good file"; do
+        # shellcheck disable=SC2086 # it is several words
+        run -0 --separate-stderr exitstat_model $action
+        [ "$stderr" = "$warning" ]
+    done
+    head -c -3 whole | cmp - file
+    run -0 --separate-stderr exitstat_model record -o file -- true
+    [ "$stderr" = "${warning/left out/cut off}" ]
+    head -c "$offset" file | cmp - good
+    run -0 --separate-stderr exitstat_model report file
+    [ -z "$stderr" ]
+    [ "$(grep -c '^20.*UTC' <<<"$output")" = 2 ]
+}
+
+@test "a recording that is torn before anything was recorded cannot be shown, and begins anew" {
+    exitstat_model record -o whole -- true
+    for size in 1 7 9 20; do
+        head -c "$size" whole >file
+        offset=$((size < 8 ? 0 : 8)) bytes=$((size < 8 ? size : size - 8))
+        run -1 --separate-stderr exitstat_model report file
+        [ "$stderr" = "exitstat: file: truncated at offset $offset: nothing was recorded" ]
+        run -0 --separate-stderr exitstat_model record -o file -- true
+        [[ $stderr =~ ^"exitstat: file: torn at offset $offset, as a kill leaves it: $bytes byte"s?" cut off"$ ]]
+        run -0 --separate-stderr exitstat_model report file
+        [ -z "$stderr" ]
+        [ "$(grep -c '^20.*UTC' <<<"$output")" = 1 ]
+    done
+}
+
+@test "a damaged or foreign recording is refused with the offset, and left as it is" {
+    MODEL_RATE=1000 exitstat_model record -i 0.02 -o first -- sleep 0.2
+    cp first middle
+    printf xxxxxxxx | dd of=first bs=1 seek=20 conv=notrunc status=none
+    printf xxxxxxxx | dd of=middle bs=1 seek=$(($(stat -c %s middle) / 2)) conv=notrunc status=none
     echo "something else" >foreign
-    : >empty
-    for file in file foreign; do
+    for file in first middle foreign; do
         cp "$file" before
         for action in "report $file" "plot $file -o out.svg" "record -o $file -- true" "diff $file $file"; do
             # shellcheck disable=SC2086 # it is several words
