@@ -71,9 +71,9 @@ parse_options() {
         fi
         (($#)) || usage_error "$given needs a value"
         if [[ $spec == *+=* ]]; then
-            local -n elements=${spec##*=}
-            elements+=("$1")
-            unset -n elements
+            local -n option_values=${spec##*=}
+            option_values+=("$1")
+            unset -n option_values
         else
             printf -v "${spec##*=}" %s "$1"
         fi
@@ -92,10 +92,17 @@ start_group() {
         trap 'exit 143' TERM
     fi
     set -m
-    (set -e && "$@") </dev/null &
+    group_main "$@" </dev/null &
     group=$!
     set +m
     groups+=("$group")
+}
+
+# In the group. What it starts itself is its own to end.
+group_main() { # COMMAND...
+    set -e
+    groups=()
+    "$@"
 }
 
 # The status of a group, when it has ended.
@@ -108,11 +115,11 @@ wait_group() { # GROUP
 
 # There is nothing left of it that the script's end must end.
 forget_group() { # GROUP
-    local member others=()
+    local member still_running=()
     for member in "${groups[@]}"; do
-        [[ $member == "$1" ]] || others+=("$member")
+        [[ $member == "$1" ]] || still_running+=("$member")
     done
-    groups=("${others[@]}")
+    groups=("${still_running[@]}")
 }
 
 end_groups() {
