@@ -267,6 +267,17 @@ series_hash() { # K
     hash_of "$(source_version "$1")" "${patches[@]}"
 }
 
+# A copy of a git tree to build from, as it is at REVISION, or as it stands where that is not given. Files are links to those
+# of TREE, so nothing may write to them; git does not, it replaces them.
+copy_tree() { # TREE COPY [REVISION]
+    rm -rf "$2"
+    mkdir -p "$(dirname "$2")"
+    cp -al "$1" "$2"
+    rm -rf "$2/.git"
+    cp -a "$1/.git" "$2/.git"
+    [[ ! ${3-} ]] || git -C "$2" reset -q --hard "$3"
+}
+
 # The mistakes of patches/faults that HARNESS must find, as their Forwarded lines say: each with the arguments that
 # HARNESS needs for it, behind a tab.
 faults_for() { # HARNESS
