@@ -278,13 +278,6 @@ copy_tree() { # TREE COPY [REVISION]
     [[ ! ${3-} ]] || git -C "$2" reset -q --hard "$3"
 }
 
-# The mistakes of patches/faults that HARNESS must find, as their Forwarded lines say: each with the arguments that
-# HARNESS needs for it, behind a tab.
-faults_for() { # HARNESS
-    grep -H "^Forwarded: .*($1[ )]" "$root"/patches/faults/*.patch |
-        sed -E "s,^.*/([^/]*)\.patch:.*\($1 *(.*)\)\$,\1\t\2,"
-}
-
 # checkpatch.pl of TREE, asked for all it has. MAINTAINERS has KVM for x86 by folder, and nobody signs off what is not sent.
 # The selftests have a macro that is a list of arguments, for printf(), and one that returns, as a skip does.
 checkpatch() { # TREE kernel|selftests ARGUMENT...
