@@ -58,3 +58,51 @@ says() { # LINE
     says 'ok [0-9]+ shellcheck scripts/good'
     says 'ok [0-9]+ shfmt scripts/good'
 }
+
+@test "a script with blanks in its name, wherever it is, and none that only looks like one" {
+    mkdir "$copy/some folder"
+    # shellcheck disable=SC2016 # it is what goes into the file
+    printf '#!/usr/bin/env bash\ncat $1\n' | tee "$copy/some folder/a script" >"$copy/scripts/vm/jobs/a job"
+    # shellcheck disable=SC2016
+    printf '# A text about\n# bash\n\n#!/bin/sh\ncat $1\n' >"$copy/some folder/a text"
+    run "$copy/scripts/lint" -c shellcheck
+    [ "$status" -eq 1 ]
+    says 'not ok [0-9]+ shellcheck some folder/a script'
+    says 'not ok [0-9]+ shellcheck scripts/vm/jobs/a job'
+    [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
+    says 'ok [0-9]+ shellcheck scripts/tap.sh'
+}
+
+# One sentence that says what to do, and no plan of nothing.
+refuses() { # WORDS
+    printf '%s\n' "$output"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "lint: "*"$1"* ]]
+}
+
+@test "no git checkout is refused in one sentence" {
+    rm -rf "$copy/.git"
+    run "$copy/scripts/lint" --quick
+    refuses "is no git checkout"
+    [[ $output == *"clone the repo"* ]]
+    git -C "$BATS_TEST_TMPDIR" init -q
+    run "$copy/scripts/lint" --quick
+    refuses "is in a git checkout of something else"
+}
+
+@test "no git is refused in one sentence" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    find /usr/local/bin /usr/bin /bin -maxdepth 1 -not -type d -not -name 'git*' \
+        -exec ln -sf -t "$BATS_TEST_TMPDIR/bin" {} +
+    PATH=$BATS_TEST_TMPDIR/bin run "$copy/scripts/lint" --quick
+    refuses "needs git"
+}
+
+@test "a checkout that somebody else owns is refused in one sentence" {
+    [ "$EUID" -eq 0 ] || skip "needs root to give it to somebody else"
+    chown 65534 "$copy" "$copy/.git"
+    HOME=$BATS_TEST_TMPDIR GIT_CONFIG_NOSYSTEM=1 run env -u SUDO_UID "$copy/scripts/lint" --quick
+    refuses "as somebody else owns it"
+    [[ $output == *"git config --global --add safe.directory '$copy'"* ]]
+}
