@@ -122,16 +122,16 @@ clone_tree() {
 
 @test "an option that does not survive the merge stops the build" {
     ln -s "$top/build/linux-$K" "$copy/build/linux-$K"
-    echo CONFIG_NO_SUCH_OPTION=y >>"$copy/kernel-config/inner.config"
-    # NET is off in this role, hence what depends on it is lost.
-    echo CONFIG_INET=y >>"$copy/kernel-config/inner.config"
-    run "$copy/scripts/build-kernel" "$K" inner
+    echo CONFIG_NO_SUCH_OPTION=y >>"$copy/kernel-config/outer.config"
+    # BLOCK is off, hence what depends on it is lost.
+    echo CONFIG_EXT4_FS=y >>"$copy/kernel-config/outer.config"
+    run "$copy/scripts/build-kernel" "$K" outer
     [ "$status" -eq 1 ]
     says "CONFIG_NO_SUCH_OPTION=y"
-    says "CONFIG_INET=y"
+    says "CONFIG_EXT4_FS=y"
     says "is not what kernel-config/ asks for"
-    [ ! -e "$copy/build/kernel/$K-inner/built" ]
-    [ ! -e "$copy/build/kernel/$K-inner/vmlinux" ]
+    [ ! -e "$copy/build/kernel/$K-outer/built" ]
+    [ ! -e "$copy/build/kernel/$K-outer/vmlinux" ]
 }
 
 @test "too little space is noticed before the work begins" {
