@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# What exitstat said in the inner VM, and the KVM of the outer VM about it. DEMO and UNPATCHED are folders of results,
-# OUTPUT is what make demo printed.
+# What exitstat said in the inner VM, and the KVM of the outer VM about it. DEMO is the folder of results.
 
 json() {
     jq -e "$1" "$DEMO/inner/exitstat.json"
@@ -36,10 +35,13 @@ milestones() {
 }
 
 @test "exitstat --sort cost begins with the most expensive reason" {
-    # Columns: reason (which may be two words), exits, %, cycles, %, cycles per exit.
-    awk '/^TOTAL/ { exit } seen++ > 1 { cost = $NF; gsub(",", "", cost); cost += 0
-                                        if (seen > 3 && cost > last) bad = 1; last = cost }
-         END { exit bad || seen < 6 }' "$DEMO/inner/exitstat.cost"
+    # In the first of two tables. What is right of the cycles differs with a clock that tells time.
+    awk '/CYCLES\/EXIT/ { end = index($0, "CYCLES/EXIT") + 10; next }
+         /^TOTAL/ { exit }
+         end { n = split(substr($0, 1, end), word, " "); cost = word[n]; gsub(",", "", cost); cost += 0
+               if (seen++ && cost > last) bad = 1
+               last = cost }
+         END { exit bad || seen < 4 }' "$DEMO/inner/exitstat.cost"
 }
 
 @test "exitstat --vcpu all reports the one vCPU there is, with no more than the whole VM had" {
@@ -80,21 +82,4 @@ milestones() {
 @test "dmesg has the summary of the VM, with no fewer VM-Exits than exitstat saw" {
     summary=$(sed -n 's/.*VM [0-9]* destroyed: 1 vCPU, \([0-9]*\) exits.*/\1/p' "$DEMO/outer-dmesg.log")
     [ "$summary" -ge "$(jq .total.exits "$DEMO/inner/exitstat.json")" ]
-}
-
-@test "the outer VM's kernel has nothing to complain about" {
-    ! grep -E 'BUG:|WARNING: CPU: .*kvm|Oops|exit_stats\.c:[0-9]+ at' "$DEMO/outer-dmesg.log" || false
-}
-
-@test "make demo shows the table and the milestones" {
-    grep -q '^TOTAL' "$OUTPUT"
-    grep -q 'vCPU 0: 1024 exits' "$OUTPUT"
-}
-
-@test "an unpatched KVM: exitstat ends with status 3, one sentence and no output" {
-    for name in txt json raw cost vcpu; do
-        [ "$(cat "$UNPATCHED/inner/exitstat.$name.status")" = 3 ]
-        [ "$(wc -l <"$UNPATCHED/inner/exitstat.$name.err")" = 1 ]
-        [ ! -s "$UNPATCHED/inner/exitstat.$name" ]
-    done
 }

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+# What somebody sees who types in the shell of the outer VM. K is the kernel series.
+
+setup() {
+    command -v tmux >/dev/null || skip "needs tmux"
+    export TMUX_TMPDIR=$BATS_TEST_TMPDIR
+    tmux=(tmux -u -f /dev/null -L exitstat-shell)
+}
+
+teardown() {
+    "${tmux[@]}" kill-server 2>/dev/null || true
+}
+
+await() { # TEXT
+    local i
+    for ((i = 0; i < 900; i++)); do
+        [[ $("${tmux[@]}" capture-pane -p) == *"$1"* ]] && return
+        sleep 0.1
+    done
+    printf 'in vain: %s; the terminal shows:\n%s\n' "$1" "$("${tmux[@]}" capture-pane -p)"
+    return 1
+}
+
+try_shell() { # ENGINE
+    env -u TMUX "${tmux[@]}" new-session -d -x 120 -y 30 \
+        "'$BATS_TEST_DIRNAME/../vm/run-vm' --shell -e $1 $K; echo status \$?; sleep 1000"
+    await "exitstat, qemu-system-x86_64 and /selftests; exit powers off."
+    "${tmux[@]}" send-keys \
+        'command -v exitstat qemu-system-x86_64 /selftests/exit_stats_leaf_test && [ -c /dev/kvm ] && echo all "of it"' Enter
+    await "all of it"
+    "${tmux[@]}" send-keys exit Enter
+    await "status 0"
+}
+
+@test "the shell has what it says, and ends with exit (TCG)" {
+    try_shell tcg
+}
+
+@test "the shell has what it says, and ends with exit (Bochs)" {
+    try_shell bochs
+}
