@@ -68,12 +68,17 @@ run_tap() { # SECONDS NAME PROGRAM ARGUMENT...
 run_kunit() {
     progress "KUnit tests"
     modprobe exit_stats_test
+    echo $? >/results/kunit.status
     dmesg | grep -E '^ *(KTAP|TAP|1\.\.|ok|not ok|#)' >/results/kunit.tap
 }
 
-# All of them, or those that the kernel's command line names: tests=NAME,NAME...
-run_selftests() {
-    for name in $(option tests "$(cd /selftests && echo exit_stats_*)" | tr ',' ' '); do
-        run_tap 300 "$name" "/selftests/$name"
+selftests() {
+    (cd /selftests && echo exit_stats_*)
+}
+
+# These, or those that the kernel's command line names: tests=NAME,NAME...
+run_tests() { # NAME...
+    for name in $(option tests "$*" | tr ',' ' '); do
+        if [ "$name" = kunit ]; then run_kunit; else run_tap 300 "$name" "/selftests/$name"; fi
     done
 }
