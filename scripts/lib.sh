@@ -350,6 +350,20 @@ explain_failure() {
     fi
 }
 
+# The files of this checkout whose paths match, those included that git does not know yet and does not ignore.
+checkout_files() { # [PATTERN...]
+    (cd "$root" && git -c core.quotePath=off ls-files --cached --others --exclude-standard -- "$@") |
+        while IFS= read -r file; do
+            [[ ! -f $root/$file ]] || printf '%s\n' "$file"
+        done | sort -u
+}
+
+# All of them, as somebody may be about to commit them.
+copy_checkout() { # FOLDER
+    mkdir -p "$1"
+    checkout_files | tar -C "$root" --verbatim-files-from -T - -c | tar -C "$1" -x
+}
+
 # require_space GIB: refuses to begin what cannot end well.
 require_space() {
     local have

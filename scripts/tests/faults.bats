@@ -2,10 +2,11 @@
 # Each harness that seeds mistakes finds one only if it was built in, ran and was found by what its patch names. Without a
 # virtual machine and a compiler: in a copy of the repo that has fakes of them.
 
+load helpers
+
 bats_require_minimum_version 1.5.0
 
 setup() {
-    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     copy=$BATS_TEST_TMPDIR/repo
     tree=$copy/build/linux-6.12 outer=$copy/build/kernel/6.12-outer
     mkdir -p "$copy/patches/faults" "$copy/selftests/kvm/x86_64" "$copy/build/kvm-selftests/6.12" "$tree/arch/x86/kvm" \

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # scripts/lint finds what it is for, and names the file.
 
-setup() {
-    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    copy=$BATS_TEST_TMPDIR/repo
-    mkdir -p "$copy"
-    (cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy")
-    git -C "$copy" init -q
-}
+load helpers
 
-says() { # LINE
-    grep -Eqx "$1" <<<"$output" || {
-        printf 'expected: %s\ngot: %s\n' "$1" "$output"
-        return 1
-    }
+setup() {
+    copy=$BATS_TEST_TMPDIR/repo
+    copy_repo "$copy"
+    git -C "$copy" init -q
 }
 
 @test "an unquoted variable in a script" {
@@ -23,40 +16,40 @@ says() { # LINE
     sed -i 's/ || false$//' "$copy/scripts/tests/exitstat.bats"
     run "$copy/scripts/lint" -c shellcheck
     [ "$status" -eq 1 ]
-    says 'not ok [0-9]+ shellcheck scripts/unquoted'
-    says 'not ok [0-9]+ shellcheck scripts/tests/exitstat.bats'
+    says_line 'not ok [0-9]+ shellcheck scripts/unquoted'
+    says_line 'not ok [0-9]+ shellcheck scripts/tests/exitstat.bats'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
-    says 'ok [0-9]+ shellcheck scripts/lib.sh'
-    says '#.*SC2086.*'
-    says '#.*SC2314.*'
+    says_line 'ok [0-9]+ shellcheck scripts/lib.sh'
+    says_line '#.*SC2086.*'
+    says_line '#.*SC2314.*'
 }
 
 @test "a script and a test in another format" {
     sed -i 's/^    /  /' "$copy/scripts/build-probe" "$copy/scripts/tests/cost.bats"
     run "$copy/scripts/lint" -c shfmt
     [ "$status" -eq 1 ]
-    says 'not ok [0-9]+ shfmt scripts/build-probe'
-    says 'not ok [0-9]+ shfmt scripts/tests/cost.bats'
+    says_line 'not ok [0-9]+ shfmt scripts/build-probe'
+    says_line 'not ok [0-9]+ shfmt scripts/tests/cost.bats'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
-    says 'ok [0-9]+ shfmt scripts/vm/outer-init'
+    says_line 'ok [0-9]+ shfmt scripts/vm/outer-init'
 }
 
 @test "C++ in another format" {
     sed -i 's/^\t/        /' "$copy/probe/src/main.cpp"
     run "$copy/scripts/lint" -c clang-format
     [ "$status" -eq 1 ]
-    says 'not ok [0-9]+ clang-format probe/src/main.cpp'
+    says_line 'not ok [0-9]+ clang-format probe/src/main.cpp'
     [ "$(grep -c '^not ok' <<<"$output")" = 1 ]
-    says 'ok [0-9]+ clang-format probe/include/exit_stats.hpp'
+    says_line 'ok [0-9]+ clang-format probe/include/exit_stats.hpp'
 }
 
 @test "all of it is planned, and is in the result" {
     printf '#!/bin/sh\n' >"$copy/scripts/good"
     run "$copy/scripts/lint" --quick
     [ "$status" -eq 0 ]
-    says "1\.\.$(grep -c '^ok' <<<"$output")"
-    says 'ok [0-9]+ shellcheck scripts/good'
-    says 'ok [0-9]+ shfmt scripts/good'
+    says_line "1\.\.$(grep -c '^ok' <<<"$output")"
+    says_line 'ok [0-9]+ shellcheck scripts/good'
+    says_line 'ok [0-9]+ shfmt scripts/good'
 }
 
 @test "a script with blanks in its name, wherever it is, and none that only looks like one" {
@@ -67,10 +60,10 @@ says() { # LINE
     printf '# A text about\n# bash\n\n#!/bin/sh\ncat $1\n' >"$copy/some folder/a text"
     run "$copy/scripts/lint" -c shellcheck
     [ "$status" -eq 1 ]
-    says 'not ok [0-9]+ shellcheck some folder/a script'
-    says 'not ok [0-9]+ shellcheck scripts/vm/jobs/a job'
+    says_line 'not ok [0-9]+ shellcheck some folder/a script'
+    says_line 'not ok [0-9]+ shellcheck scripts/vm/jobs/a job'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
-    says 'ok [0-9]+ shellcheck scripts/tap.sh'
+    says_line 'ok [0-9]+ shellcheck scripts/tap.sh'
 }
 
 # One sentence that says what to do, and no plan of nothing.

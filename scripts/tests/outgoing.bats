@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # The mails of scripts/series/make-outgoing are what "git am" and checkpatch take, and say the truth.
 
+load helpers
+
 setup_file() {
-    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     export top
     "$top/scripts/series/make-outgoing" "$K" >"$BATS_FILE_TMPDIR/printed"
     export mails=$BATS_FILE_TMPDIR/mails applied=$BATS_FILE_TMPDIR/applied

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # What is installed where, and what is said where it cannot be. Nothing here installs anything: apt and dpkg are stubs.
 
+load helpers
+
 setup() {
-    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     copy=$BATS_TEST_TMPDIR/repo
     stubs=$BATS_TEST_TMPDIR/stubs
     # What apt was asked for, a line for each time; a package that it knows is a file in "known", or in "fresh" if apt
@@ -28,13 +29,6 @@ setup() {
 stub() { # NAME COMMANDS
     printf '#!/bin/sh\n%s\n' "$2" >"$stubs/$1"
     chmod +x "$stubs/$1"
-}
-
-says() {
-    [[ $output == *"$1"* ]] || {
-        printf 'expected: %s\ngot: %s\n' "$1" "$output"
-        return 1
-    }
 }
 
 installs_nothing() {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The comparison of verdicts, without a virtual machine.
 
+load helpers
+
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -15,13 +17,6 @@ setup() {
 # A run of a test.
 add() { # FILE TEST VERDICT REASON
     printf '%s\t%s\t0\t1\t%s\n' "$2" "$3" "$4" >>"$1"
-}
-
-says() {
-    [[ $output == *"$1"* ]] || {
-        printf 'expected: %s\ngot: %s\n' "$1" "$output"
-        return 1
-    }
 }
 
 @test "equal verdicts pass, and nothing is said" {

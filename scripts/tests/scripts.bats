@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bad input and bad luck outside the virtual machines: each must be a clear error, a non-zero exit and nothing half-written.
 
+load helpers
+
 setup() {
-    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     copy=$BATS_TEST_TMPDIR/repo
-    mkdir -p "$copy"
-    (cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy")
+    copy_repo "$copy"
     mkdir "$copy/build"
 }
 
 teardown() {
     umount "$copy/build" 2>/dev/null || true
-}
-
-says() {
-    [[ $output == *"$1"* ]] || {
-        printf 'expected: %s\ngot: %s\n' "$1" "$output"
-        return 1
-    }
 }
 
 # What somebody can run: all but what runs in the virtual machines.

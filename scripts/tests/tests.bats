@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What make test makes of what its suites report: each of them, and the virtual machines, is a stand-in here.
 
+load helpers
+
 bats_require_minimum_version 1.5.0
 
 # A copy of run-tests whose suites print what the file behaviour/NAME says, if there is one, else one test that passes.
@@ -83,22 +85,15 @@ behaves() {
     printf '%s\n' "$2" >"$copy/behaviour/$1"
 }
 
-says() {
-    grep -qxF -- "$1" <<<"$output" || {
-        printf 'expected: %s\n' "$1"
-        return 1
-    }
-}
-
 @test "all is well: a line for each test, and what passed in the last one" {
     run_tests
     [ "$status" -eq 0 ]
-    says "ok      lint: lint is good"
-    says "ok      exitstat, Linux 6.12: Names.AreRight"
-    says "ok      selftests (bochs, intel, 6.12): KUnit: tables"
-    says "ok      selftests (tcg, amd, 6.12): exit_stats_count_test: exits"
-    says "ok      unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
-    says "ok      a machine whose KVM nests (tcg, amd, 6.12): test-nested is good"
+    says_exactly "ok      lint: lint is good"
+    says_exactly "ok      exitstat, Linux 6.12: Names.AreRight"
+    says_exactly "ok      selftests (bochs, intel, 6.12): KUnit: tables"
+    says_exactly "ok      selftests (tcg, amd, 6.12): exit_stats_count_test: exits"
+    says_exactly "ok      unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
+    says_exactly "ok      a machine whose KVM nests (tcg, amd, 6.12): test-nested is good"
     [ "${lines[-1]}" = "$(grep -c '^ok ' <<<"$output") passed, 0 failed, 0 skipped" ]
     [ "$(grep -c '^ok ' <<<"$output")" -gt 30 ]
 }
@@ -107,8 +102,8 @@ says() {
     behaves cost.bats 'printf "ok 1 a\nnot ok 2 too slow\n# by far\n1..2\n"; exit 1'
     run_tests
     [ "$status" -eq 1 ]
-    says "FAILED  cost (bochs, intel, 6.12): too slow"
-    says "    # by far"
+    says_exactly "FAILED  cost (bochs, intel, 6.12): too slow"
+    says_exactly "    # by far"
     [[ ${lines[-1]} == *" passed, 1 failed, 0 skipped" ]]
 }
 
@@ -121,9 +116,9 @@ says() {
     behaves cost.bats 'printf "ok 1 cost # SKIP no time\n1..1\n"; exit'
     run_tests
     [ "$status" -eq 1 ]
-    says "skip    exitstat's command line: top needs a terminal: no terminal"
-    says "FAILED  exitstat's command line: plot: was skipped, and scripts/tests/skips does not let it be: no gnuplot"
-    says "FAILED  cost (bochs, intel, 6.12): cost: was skipped, and scripts/tests/skips does not let it be: no time"
+    says_exactly "skip    exitstat's command line: top needs a terminal: no terminal"
+    says_exactly "FAILED  exitstat's command line: plot: was skipped, and scripts/tests/skips does not let it be: no gnuplot"
+    says_exactly "FAILED  cost (bochs, intel, 6.12): cost: was skipped, and scripts/tests/skips does not let it be: no time"
     [[ ${lines[-1]} == *" passed, 2 failed, 1 skipped" ]]
 }
 
@@ -134,11 +129,11 @@ says() {
     behaves vm-faults.bats 'printf "ok 1 a\n1..1\n"; echo "it broke" >&2; exit 3'
     run_tests
     [ "$status" -eq 1 ]
-    says "FAILED  cost (bochs, intel, 6.12): all of it: was skipped, and scripts/tests/skips does not let it be: not today"
-    says "FAILED  scripts: 1 of 3 tests reported"
-    says "FAILED  lint: 0 of an unknown number of tests reported"
-    says "FAILED  virtual machines that fail (tcg, amd, 6.12): ended with status 3"
-    says "    it broke"
+    says_exactly "FAILED  cost (bochs, intel, 6.12): all of it: was skipped, and scripts/tests/skips does not let it be: not today"
+    says_exactly "FAILED  scripts: 1 of 3 tests reported"
+    says_exactly "FAILED  lint: 0 of an unknown number of tests reported"
+    says_exactly "FAILED  virtual machines that fail (tcg, amd, 6.12): ended with status 3"
+    says_exactly "    it broke"
     [[ ${lines[-1]} == *" passed, 4 failed, 0 skipped" ]]
 }
 
@@ -146,26 +141,26 @@ says() {
     behaves selftests 'echo 1 >"$out/exit_stats_count_test.status"; [[ $vendor == amd ]] || exit 1'
     run_tests -v amd
     [ "$status" -eq 1 ]
-    says "FAILED  selftests (tcg, amd, 6.12): exit_stats_count_test: ended with status 1"
+    says_exactly "FAILED  selftests (tcg, amd, 6.12): exit_stats_count_test: ended with status 1"
     run_tests -v intel
-    says "FAILED  selftests (bochs, intel, 6.12): 0 of an unknown number of tests reported"
+    says_exactly "FAILED  selftests (bochs, intel, 6.12): 0 of an unknown number of tests reported"
 }
 
 @test "KUnit tests that did not load have failed" {
     behaves selftests ': >"$out/kunit.tap"'
     run_tests -v intel
     [ "$status" -eq 1 ]
-    says "FAILED  selftests (bochs, intel, 6.12): KUnit: 0 of an unknown number of tests reported"
+    says_exactly "FAILED  selftests (bochs, intel, 6.12): KUnit: 0 of an unknown number of tests reported"
 }
 
 @test "a selftest that does not skip on an unpatched KVM, or for another reason, has failed" {
     behaves unpatched 'echo "1..0 # SKIP no /dev/kvm" >"$out/exit_stats_count_test.tap"'
     run_tests -v amd
     [ "$status" -eq 1 ]
-    says "FAILED  unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
+    says_exactly "FAILED  unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
     behaves unpatched 'echo 0 >"$out/exit_stats_count_test.status"; printf "ok 1 a\n1..1\n" >"$out/exit_stats_count_test.tap"'
     run_tests -v amd
-    says "FAILED  unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
+    says_exactly "FAILED  unpatched KVM (tcg, amd, 6.12): exit_stats_count_test skips"
 }
 
 @test "what does not build is told with its log, and the other series is tested" {
@@ -173,9 +168,9 @@ says() {
     behaves build-image '[[ $1 != 6.12 ]] || { echo "error: no such header"; exit 1; }'
     run_tests
     [ "$status" -eq 1 ]
-    says "FAILED  Linux 6.12: what the virtual machines boot cannot be built"
-    says "    error: no such header"
-    says "ok      selftests (bochs, intel, 6.1): exit_stats_count_test: exits"
+    says_exactly "FAILED  Linux 6.12: what the virtual machines boot cannot be built"
+    says_exactly "    error: no such header"
+    says_exactly "ok      selftests (bochs, intel, 6.1): exit_stats_count_test: exits"
     ! grep -q '^ok .*selftests (bochs, intel, 6.12)' <<<"$output" || false
     [[ ${lines[-1]} == *" passed, 1 failed, 0 skipped" ]]
 }
@@ -184,8 +179,8 @@ says() {
     touch "$copy/patches/series-5.10"
     run_tests -q
     [ "$status" -eq 0 ]
-    says "skip    Linux 5.10: all of it: no such source"
-    says "ok      patches, Linux 6.12: check-patches is good"
+    says_exactly "skip    Linux 5.10: all of it: no such source"
+    says_exactly "ok      patches, Linux 6.12: check-patches is good"
     [[ ${lines[-1]} == *" passed, 0 failed, 1 skipped" ]]
 }
 

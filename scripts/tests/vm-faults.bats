@@ -2,6 +2,8 @@
 # Virtual machines that fail: run-vm must notice, fail, and show why. K is the kernel series. Mostly under TCG, which is
 # quick.
 
+load helpers
+
 setup() {
     run_vm=("$BATS_TEST_DIRNAME/../vm/run-vm")
     results=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/results
@@ -13,13 +15,6 @@ tcg() { # ARGUMENT...
 
 bochs() { # ARGUMENT...
     run "${run_vm[@]}" -e bochs "$@"
-}
-
-says() {
-    [[ $output == *"$1"* ]] || {
-        printf 'expected: %s\ngot: %s\n' "$1" "$output"
-        return 1
-    }
 }
 
 # Begins a run, tells it to end once the engine is at work, and looks at what is left of both.
