@@ -36,7 +36,7 @@ note() {
 #
 # What is no option is in the array "operands". --help shows the script's usage().
 parse_options() {
-    local specs=() spec given value
+    local specs=() spec='' given value
     while [[ $1 != -- ]]; do
         specs+=("$1")
         shift
