@@ -155,7 +155,7 @@ TEXT
     run on 12 'source_available 6.12'
     [ "$status" -eq 1 ]
     says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
-    run on 12 '"$root/scripts/series/prepare-tree" 6.12'
+    run as_another $'ID=debian\nVERSION_ID="12"' "$copy/scripts/series/prepare-tree" 6.12
     [ "$status" -eq 1 ]
     says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
     installs_nothing
