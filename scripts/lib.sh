@@ -351,6 +351,7 @@ explain_failure() {
 }
 
 # The files of this checkout whose paths match, those included that git does not know yet and does not ignore.
+# shellcheck disable=SC2120 # others ask for some of them
 checkout_files() { # [PATTERN...]
     (cd "$root" && git -c core.quotePath=off ls-files --cached --others --exclude-standard -- "$@") |
         while IFS= read -r file; do
@@ -361,6 +362,7 @@ checkout_files() { # [PATTERN...]
 # All of them, as somebody may be about to commit them.
 copy_checkout() { # FOLDER
     mkdir -p "$1"
+    # shellcheck disable=SC2119
     checkout_files | tar -C "$root" --verbatim-files-from -T - -c | tar -C "$1" -x
 }
 

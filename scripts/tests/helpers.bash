@@ -4,6 +4,7 @@
 # The repo's top folder, with its results.
 top=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 
+# shellcheck disable=SC2154 # "run" sets output
 did_not_say() { # EXPECTED
     printf 'expected: %s\ngot: %s\n' "$1" "$output"
     return 1
