@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What exitstat does in the inner VM besides showing a table, when the demo is told inner=everything. TOOL is the folder of
-# results, BUILD where exitstat was built.
+# What exitstat does in the inner VM besides showing a table, when the demo is told inner=everything. TOOL is the folder
+# of results, BUILD where exitstat was built.
 
 inner() { # NAME
     printf '%s/inner/exitstat.%s' "$TOOL" "$1"

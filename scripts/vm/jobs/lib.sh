@@ -3,8 +3,8 @@
 # What the jobs of the outer VM share; sourced by /init.
 
 # The inner VM's CPU. In TCG without KVM's paravirtual EOI, so that an interrupt handler begins with a VM-Exit: until
-# the next one, TCG may deliver an interrupt that VMRUN injected a second time, see scripts/vm/run-vm. With brand=NAME on
-# the kernel's command line exitstat does not know an emulator by the brand of its CPU.
+# the next one, TCG may deliver an interrupt that VMRUN injected a second time, see scripts/vm/run-vm. With brand=NAME
+# on the kernel's command line exitstat does not know an emulator by the brand of its CPU.
 inner_cpu() {
     cpu=host brand=$(option brand)
     ! grep -q 'QEMU TCG' /proc/cpuinfo || cpu=host,-kvm-pv-eoi
