@@ -351,7 +351,6 @@ explain_failure() {
 }
 
 # The files of this checkout whose paths match, those included that git does not know yet and does not ignore.
-# shellcheck disable=SC2120 # others ask for some of them
 checkout_files() { # [PATTERN...]
     (cd "$root" && git -c core.quotePath=off ls-files --cached --others --exclude-standard -- "$@") |
         while IFS= read -r file; do
@@ -359,11 +358,11 @@ checkout_files() { # [PATTERN...]
         done | sort -u
 }
 
-# All of them, as somebody may be about to commit them.
+# All of them, as somebody may be about to commit them. They belong to who runs this, as git wants it, and are as old as
+# the copy: what was built of the last one may be younger than a change.
 copy_checkout() { # FOLDER
     mkdir -p "$1"
-    # shellcheck disable=SC2119
-    checkout_files | tar -C "$root" --verbatim-files-from -T - -c | tar -C "$1" -x
+    checkout_files . | tar -C "$root" --verbatim-files-from -T - -c | tar -C "$1" --no-same-owner --touch -x
 }
 
 # require_space GIB: refuses to begin what cannot end well.
