@@ -377,7 +377,7 @@ SH
     rm build/probe/6.12/a.o
     builds 0
     builds 1 --tests
-    [[ $output == *"a.cpp:1:2: warning: unused"*"compiles with warnings"*"build/results/probe.log"* ]]
+    [[ $output == *"a.cpp:1:2: warning: unused"*"compiles with warnings"*"build/results/probe-6.12.log"* ]]
     builds 1 --names-tests
     rm says
     builds 0 --tests
