@@ -111,7 +111,7 @@ TEXT
         [ "$status" -ne 0 ]
         says "this is for Debian 12 and 13, and not for Fedora Linux 43"
         says "podman run"
-        [ "$(grep -c . <<<"${output%make: \*\*\**}")" -eq 1 ]
+        [ "$(grep -c . <<<"${output%make*: \*\*\**}")" -eq 1 ]
         installs_nothing
         [ ! -s "$apt_log" ]
     done
