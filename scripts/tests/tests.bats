@@ -14,7 +14,7 @@ setup() {
         'some suite: some test | * | * | * | some reason' >"$copy/scripts/tests/skips"
     touch "$copy/patches/series-6.12"
     # Debian has it.
-    printf 'source_available() { [[ $1 != 5.* ]] || { echo "no such source"; return 1; }; }\n' >>"$copy/scripts/lib.sh"
+    printf 'source_available() { [[ $1 != 5.* ]] || { no_source="no such source"; return 1; }; }\n' >>"$copy/scripts/lib.sh"
     cat >"$copy/stand-in" <<'SCRIPT'
 #!/bin/bash
 name=${0##*/} repo=STAND_IN_REPO
