@@ -205,8 +205,10 @@ std::string in_quotes(std::string_view text)
 /// Only printable ASCII, and not too much of it.
 std::string one_line(std::string text, std::size_t most)
 {
-	std::ranges::replace_if(
-		text, [](char c) { return c < ' ' || c > '~'; }, '?');
+	const auto unprintable = [](char c) {
+		return c < ' ' || c > '~';
+	};
+	std::ranges::replace_if(text, unprintable, '?');
 	if (text.size() > most)
 		text.replace(most - 3, std::string::npos, "...");
 	return text;

@@ -410,8 +410,9 @@ struct Recorder::File {
 		if (!about.st_size)
 			return;
 		FrameReader in(path, dup(fd));
-		scan(
-			in, [](const Session &) {}, [](const Info &, const State &) {});
+		const auto ignore = [](const auto &...) {
+		};
+		scan(in, ignore, ignore);
 		end = in.size();
 		torn = in.torn();
 		if (torn && ftruncate(fd, off_t(end)))

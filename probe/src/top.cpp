@@ -830,8 +830,7 @@ public:
 	/// To be called after ncurses has installed its own.
 	void install() const
 	{
-		struct sigaction action {
-		};
+		struct sigaction action = {};
 		for (std::size_t i = 0; i < std::size(handled); i++) {
 			// A program under nohup, or without job control, is to be left alone.
 			if (before[i].sa_handler == SIG_IGN && handled[i].number != SIGWINCH)
@@ -861,8 +860,7 @@ public:
 	/// Stop as if nobody had handled the signal. Returns when the program goes on.
 	void stop() const
 	{
-		struct sigaction action {
-		};
+		struct sigaction action = {};
 		action.sa_handler = SIG_DFL;
 		sigaction(SIGTSTP, &action, nullptr);
 		std::raise(SIGTSTP);
