@@ -204,7 +204,12 @@ behaves() {
     wait $! || status=$?
     [ "$status" -eq 143 ]
     for pid in "$copy"/*.pid; do
-        # What nobody has waited for yet is no longer there.
-        ! ps -o stat= -p "$(cat "$pid")" | grep -v Z || { echo "${pid##*/} is still there" && return 1; }
+        # Whom nobody waits for may need a moment to end; what nobody has waited for yet is no longer there.
+        for _ in {1..300}; do
+            ps -o stat= -p "$(cat "$pid")" | grep -v Z || continue 2
+            sleep 0.1
+        done
+        echo "${pid##*/} is still there"
+        return 1
     done
 }
