@@ -61,6 +61,11 @@ tap_read() { # FILE
                 sub(/^[: ]*/, "", reason)
                 what = substr(what, 1, RSTART - 1)
                 sub(/ *$/, "", what)
+                # Selftests of the kernel put the name behind, before the reason.
+                if (what == "" && match(reason, /^.*: /)) {
+                    what = substr(reason, 1, RLENGTH - 2)
+                    reason = substr(reason, RLENGTH + 1)
+                }
                 if (verdict == "passed") verdict = "skipped"
             }
             result(verdict, what, reason)

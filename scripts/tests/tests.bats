@@ -122,6 +122,16 @@ behaves() {
     [[ ${lines[-1]} == *" passed, 2 failed, 1 skipped" ]]
 }
 
+@test "a skip of a selftest, whose name is behind the word, is told with both" {
+    behaves selftests 'printf "ok 1 # SKIP XSETBV: 100 more: this CPU does not exit\n1..1\n" >"$out/exit_stats_count_test.tap"'
+    run_tests -v amd
+    [ "$status" -eq 1 ]
+    says_exactly "FAILED  selftests (tcg, amd, 6.12): exit_stats_count_test: XSETBV: 100 more: was skipped, and scripts/tests/skips does not let it be: this CPU does not exit"
+    echo 'selftests: exit_stats_count_test: XSETBV: * | tcg | amd | * | this CPU does not exit' >>"$copy/scripts/tests/skips"
+    run_tests -v amd
+    says_exactly "skip    selftests (tcg, amd, 6.12): exit_stats_count_test: XSETBV: 100 more: this CPU does not exit"
+}
+
 @test "a suite that skips all of itself, stops half-way, says nothing or ends with a failure has failed" {
     behaves cost.bats 'printf "1..0 # SKIP not today\n"; exit'
     behaves scripts.bats 'printf "1..3\nok 1 a\n"; exit'
