@@ -955,6 +955,10 @@ std::size_t record_and_die(const std::string &path, const Session &header, std::
 	int added[2];
 	EXPECT_EQ(pipe(added), 0);
 	const pid_t child = fork();
+	if (child < 0) { // kill(-1) would be for everybody
+		ADD_FAILURE() << std::strerror(errno);
+		return 0;
+	}
 	if (!child) {
 		Recorder recorder(path, header);
 		for (std::size_t i = 0;; i++) {
