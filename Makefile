@@ -48,7 +48,7 @@ test-debian-13: ## run the demo and the quick tests on Debian 13, which it insta
 
 .PHONY: faults
 faults: ## seed mistakes into KVM, and see that the tests find them
-	@scripts/run-faults $(K)
+	@scripts/faults/run-faults $(K)
 
 .PHONY: lint
 lint: ## check every script, program and patch, and that each patch builds

@@ -200,11 +200,11 @@ try() { # HARNESS FOUND-AS COMMAND...
 }
 
 @test "run-faults" {
-    try 'scripts/run-faults one_test' mistaken scripts/run-faults
+    try 'scripts/faults/run-faults one_test' mistaken scripts/faults/run-faults
     # Who fails without the mistake finds nothing.
-    seed 'scripts/run-faults one_test' mistaken '/* mistake */'
+    seed 'scripts/faults/run-faults one_test' mistaken '/* mistake */'
     touch "$copy/fails-anyway"
-    misses 'does not apply' scripts/run-faults
+    misses 'does not apply' scripts/faults/run-faults
 }
 
 @test "run-regression" {

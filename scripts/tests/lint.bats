@@ -25,11 +25,11 @@ setup() {
 }
 
 @test "a script and a test in another format" {
-    sed -i 's/^    /  /' "$copy/scripts/build-probe" "$copy/scripts/tests/cost.bats"
+    sed -i 's/^    /  /' "$copy/scripts/build-probe" "$copy/scripts/tests/vm/cost.bats"
     run "$copy/scripts/lint" -c shfmt
     [ "$status" -eq 1 ]
     says_line 'not ok [0-9]+ shfmt scripts/build-probe'
-    says_line 'not ok [0-9]+ shfmt scripts/tests/cost.bats'
+    says_line 'not ok [0-9]+ shfmt scripts/tests/vm/cost.bats'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
     says_line 'ok [0-9]+ shfmt scripts/vm/outer-init'
 }

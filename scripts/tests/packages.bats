@@ -85,7 +85,7 @@ list() { # SET
 tree series/prepare-tree 6.12
 kernel build-kernel 6.12 outer
 kernel build-selftests 6.12
-kernel build-kvm-selftests 6.12
+kernel regression/build-kvm-selftests 6.12
 TEXT
 }
 

@@ -136,7 +136,7 @@ behaves() {
     behaves cost.bats 'printf "1..0 # SKIP not today\n"; exit'
     behaves scripts.bats 'printf "1..3\nok 1 a\n"; exit'
     behaves lint 'exit 0'
-    behaves vm-faults.bats 'printf "ok 1 a\n1..1\n"; echo "it broke" >&2; exit 3'
+    behaves faults.bats 'printf "ok 1 a\n1..1\n"; echo "it broke" >&2; exit 3'
     run_tests
     [ "$status" -eq 1 ]
     says_exactly "FAILED  cost (bochs, intel, 6.12): all of it: was skipped, and scripts/tests/skips does not let it be: not today"

@@ -2,6 +2,8 @@
 # What exitstat does in the inner VM besides showing a table, when the demo is told inner=everything. TOOL is the folder
 # of results, BUILD where exitstat was built.
 
+load ../helpers
+
 inner() { # NAME
     printf '%s/inner/exitstat.%s' "$TOOL" "$1"
 }
@@ -45,7 +47,7 @@ cpuids() { # JSON
 
 @test "JSON, CSV and OpenMetrics are well-formed" {
     for name in json intervals report leaf.json; do
-        /usr/bin/python3 - "$BATS_TEST_DIRNAME/../../probe/doc/exitstat.schema.json" "$(inner "$name")" <<'PYTHON'
+        /usr/bin/python3 - "$top/probe/doc/exitstat.schema.json" "$(inner "$name")" <<'PYTHON'
 import json, jsonschema, sys
 for line in open(sys.argv[2]):
     jsonschema.Draft7Validator(json.load(open(sys.argv[1]))).validate(json.loads(line))

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the host sees of an inner VM that has booted and does next to nothing. K is the kernel series.
 
+load ../helpers
+
 setup_file() {
-    "$BATS_TEST_DIRNAME/../vm/run-vm" -e tcg -v amd "$K" host-views
+    "$top/scripts/vm/run-vm" -e tcg -v amd "$K" host-views
 }
 
 setup() {
-    folder=$BATS_TEST_DIRNAME/../../build/results/tcg-amd-$K-host-views
+    folder=$top/build/results/tcg-amd-$K-host-views
 }
 
 # A column of the last line of a table.

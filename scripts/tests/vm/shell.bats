@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What somebody sees who types in the shell of the outer VM. K is the kernel series.
 
+load ../helpers
+
 setup() {
     command -v tmux >/dev/null || skip "needs tmux"
     export TMUX_TMPDIR=$BATS_TEST_TMPDIR
@@ -23,7 +25,7 @@ await() { # TEXT
 
 try_shell() { # ENGINE
     env -u TMUX "${tmux[@]}" new-session -d -x 120 -y 30 \
-        "'$BATS_TEST_DIRNAME/../vm/run-vm' --shell -e $1 $K; echo status \$?; sleep 1000"
+        "'$top/scripts/vm/run-vm' --shell -e $1 $K; echo status \$?; sleep 1000"
     await "exitstat, qemu-system-x86_64 and /selftests; exit powers off."
     "${tmux[@]}" send-keys 'command -v exitstat qemu-system-x86_64 /selftests/exit_stats_leaf_test &&' Enter
     "${tmux[@]}" send-keys '[ -c /dev/kvm ] && echo all "of it"' Enter

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a VM-Exit costs, in executed instructions, which Bochs repeats to the digit. K is the kernel series.
 
+load ../helpers
+
 # Limits and recorded figures are run-bench's. Who changes what a VM-Exit costs records it: run-bench --cost --record K.
 @test "a CPUID and a read of TOTAL take what was recorded, or elsewhere no more than the targets allow" {
-    run "$BATS_TEST_DIRNAME/../bench/run-bench" --cost "$K"
+    run "$top/scripts/bench/run-bench" --cost "$K"
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
     [ "$(grep -c '^ok: ' <<<"$output")" -ge 4 ]
@@ -11,7 +13,7 @@
 
 # Instructions of a kind in the three modules of KVM, as they are built.
 count_instructions() { # PATTERN FOLDER
-    find "$BATS_TEST_DIRNAME/../../build/$2" -name 'kvm*.ko' -exec objdump -d --no-show-raw-insn {} + | grep -cP "\t$1"
+    find "$top/build/$2" -name 'kvm*.ko' -exec objdump -d --no-show-raw-insn {} + | grep -cP "\t$1"
 }
 
 @test "no LOCK-prefixed instruction more than in an unpatched KVM" {

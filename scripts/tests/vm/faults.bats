@@ -2,11 +2,11 @@
 # Virtual machines that fail: run-vm must notice, fail, and show why. K is the kernel series. Mostly under TCG, which is
 # quick.
 
-load helpers
+load ../helpers
 
 setup() {
-    run_vm=("$BATS_TEST_DIRNAME/../vm/run-vm")
-    results=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/results
+    run_vm=("$top/scripts/vm/run-vm")
+    results=$top/build/results
 }
 
 tcg() { # ARGUMENT...
