@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# What somebody sees who types in the shell of the outer VM. K is the kernel series.
+# What somebody sees who types in the shell of the outer VM, or tries a selftest. K is the kernel series.
 
 load ../helpers
 
@@ -40,4 +40,14 @@ try_shell() { # ENGINE
 
 @test "the shell has what it says, and ends with exit (Bochs)" {
     try_shell bochs
+}
+
+@test "make try runs the selftest that it is told, and refuses one that there is not" {
+    run make -s -C "$top" try "K=$K" ENGINE=tcg VENDOR=amd T=exit_stats_info_test
+    [ "$status" -eq 0 ]
+    says "ok 1 signature and ABI version"
+    [ "$(find "$top/build/results/try" -name '*.tap' | wc -l)" -eq 1 ]
+    run make -s -C "$top" try "K=$K" ENGINE=tcg VENDOR=amd T=no_such_test
+    [ "$status" -eq 2 ]
+    says 'there is no test "no_such_test"; T is one of'
 }
