@@ -7,6 +7,8 @@ setup() {
     export TMUX_TMPDIR=$BATS_TEST_TMPDIR LANG=C.UTF-8
     unset TMUX LC_ALL LC_CTYPE NO_COLOR LINES COLUMNS TERMINFO
     tmux="tmux -u -f /dev/null -L exitstat"
+    # One server for all terminals of a test: one that is about to end fails whoever asks it for the next.
+    $tmux start-server \; set-option -g exit-empty off
 }
 
 teardown() {
@@ -243,7 +245,7 @@ press() {
         [ -n "$pid" ]
         kill -s "${signal%:*}" "$pid"
         ends_with "${signal#*:}"
-        $tmux kill-server
+        $tmux kill-session
         rm -f status after
     done
 }
@@ -254,7 +256,7 @@ press() {
         await shows MSR_WRITE
         press "${key%:*}"
         ends_with "${key#*:}"
-        $tmux kill-server
+        $tmux kill-session
         rm -f status after
     done
 }
@@ -311,7 +313,7 @@ press() {
         start bash -c "set -o pipefail; '$TOP_DEMO' $direction"
         ends_with 1
         shows "top_demo: exitstat top needs a terminal; for output to a file or pipe use"
-        $tmux kill-server
+        $tmux kill-session
         rm -f status after
     done
 }
@@ -322,7 +324,7 @@ press() {
         start "${case%%:*}" "$TOP_DEMO"
         ends_with 1
         [[ $(cat errors) == *"${case#*:}"* ]] || { cat errors && return 1; }
-        $tmux kill-server
+        $tmux kill-session
         rm -f status after
     done
 }
@@ -341,7 +343,7 @@ press() {
     start "$TOP_DEMO"
     await shows MSR_WRITE
     screen -e | grep -q $'\e\[36m'
-    $tmux kill-server
+    $tmux kill-session
     start NO_COLOR=1 "$TOP_DEMO"
     await shows MSR_WRITE
     [ "$(screen -e | grep -Ec $'\e\[([0-9;]*;)?[34][0-7]m')" = 0 ]
@@ -357,7 +359,7 @@ press() {
         [ "$(screen | grep -c '[^ -~]')" = 0 ]
         press q
         ends_with 0
-        $tmux kill-server
+        $tmux kill-session
         rm -f status after
     done
 }
