@@ -14,10 +14,14 @@
 ///         std::cout << exit_stats::reason_name(reader.info().isa, reason.code) << ": "
 ///                   << reason.exits << " VM-Exits, " << reason.cycles << " cycles\n";
 ///
-/// The leaf is specified in Documentation/virt/kvm/x86/exit-stats.rst of the patched kernel. Counts
-/// are 64-bit, begin at 0 with the VM and do not go backwards. Cycles are ticks of the host's TSC
-/// (Intel SDM volume 3, "Time-Stamp Counter"; AMD APM volume 2, "Time-Stamp Counter"), which only
-/// Info::tsc_khz makes time, and nothing does in an emulator: see emulated().
+/// The leaf is specified in Documentation/virt/kvm/x86/exit-stats.rst of the patched kernel, and
+/// its constants are those of <asm/kvm_exit_stats.h> there, given here as well, so that programs
+/// build with the headers of any kernel. Counts are 64-bit, begin at 0 with the VM, are never reset
+/// and do not go backwards. They begin anew where a VM is restored or migrated, of another
+/// generation then; and they stand still while the host does not count: see Snapshot::generation
+/// and Snapshot::counting. Cycles are ticks of the host's TSC (Intel SDM volume 3, "Time-Stamp
+/// Counter"; AMD APM volume 2, "Time-Stamp Counter"), which only Info::tsc_khz makes time, and
+/// nothing does in an emulator: see emulated().
 #pragma once
 
 #include <asm/kvm.h> // the exception vectors in SVM_EXIT_REASONS
@@ -31,6 +35,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -56,47 +61,71 @@ struct Regs {
 	bool operator==(const Regs &) const = default;
 };
 
+/// KVM_CPUID_EXIT_STATS. One of the leaves from 0x40000000 up, which no CPU has: Intel SDM volume
+/// 2, "CPUID"; AMD APM volume 3, "CPUID".
 inline constexpr std::uint32_t leaf = 0x4FFFFFFF;
-inline constexpr std::uint32_t abi_version = 1;
+inline constexpr std::uint32_t abi_version = 1; ///< KVM_EXIT_STATS_ABI_VERSION
 
-/// EBX, ECX, EDX of view INFO, index 0. Nothing else proves that the leaf exists: hardware and an
-/// unpatched KVM answer it with zeros (AMD) or with the highest basic leaf (Intel).
+/// KVM_EXIT_STATS_MAGIC, in bits 31:20 of the input ECX. Any other value there asks for TOTAL of
+/// the VM, whatever the other bits are: programs that leave ECX to chance read that.
+inline constexpr std::uint32_t magic_number = 0xE57;
+
+/// EBX, ECX, EDX of view INFO, index 0 (KVM_EXIT_STATS_SIGNATURE_EBX, _ECX, _EDX). Nothing else
+/// proves that the leaf exists: hardware and an unpatched KVM answer it with zeros (AMD) or with
+/// the highest basic leaf (Intel).
 inline constexpr std::string_view signature = "KVMExitStats";
 static_assert(signature.size() == 3 * sizeof(std::uint32_t));
 
-/// Bits 31:24 of the input ECX. Bit 16+n of EAX of INFO 0 says that view n exists.
+/// KVM_EXIT_STATS_VIEW_*, in bits 19:16 of the input ECX. Bit 16+n of EAX of INFO 0 says that view
+/// n exists.
 enum class View : std::uint8_t {
 	total = 0,  ///< index: scope. A: exits, all reasons. B: handling cycles, all reasons.
-	info = 1,   ///< index 0: ABI version, views, signature. 1: ISA, vCPUs, TSC kHz.
+	info = 1,   ///< index 0: ABI version, views, signature. 1: EAX: ISA, counting or not;
+		    ///< EBX: vCPUs; ECX: TSC kHz; EDX: buckets. 2: A: age; B: generation.
 	reason = 2, ///< index: scope. A: exits for the reason. B: handling cycles for it.
 	away = 3,   ///< index: scope. A: exits that went to userspace. B: away cycles.
 	hist = 4,   ///< index n: A and B: buckets 2n and 2n+1 of the reason's cycles.
 	next = 5,   ///< index: scope. EAX: smallest reason >= the given one that was seen.
 };
 
-/// Bits 23:16 of the input ECX, for the views that have a scope.
+/// KVM_EXIT_STATS_SCOPE_*, in bits 15:11 of the input ECX, where the views that have no scope have
+/// another index.
 enum class Scope : std::uint8_t {
 	vm = 0,	  ///< the sum over all vCPUs
 	vcpu = 1, ///< the vCPU that executes CPUID
 };
 
-/// EAX of INFO 1: whose exit reasons the reasons are.
+/// KVM_EXIT_STATS_ISA_*, in bits 7:0 of EAX of INFO 1: whose exit reasons the reasons are.
 enum class Isa : std::uint32_t {
 	vmx = 1, ///< basic exit reason; Intel SDM volume 3, appendix "VMX Basic Exit Reasons"
-	svm = 2, ///< low 16 bits of EXITCODE; AMD APM volume 2, appendix "SVM Intercept Exit Codes"
+	svm = 2, ///< EXITCODE; AMD APM volume 2, appendix "SVM Intercept Exit Codes"
 };
 
-/// Exits with a code outside the ISA's table are counted under this reason.
-inline constexpr std::uint16_t other_reason = 0xFFFF;
+/// KVM_EXIT_STATS_COUNTING, in EAX of INFO 1: VM-Exits are being counted. The host can switch that
+/// off and on while the guest runs.
+inline constexpr std::uint32_t counting_bit = 1U << 8;
 
-/// The answer to an undefined scope, index or reason, and to NEXT with nothing left. (A reason
-/// that is defined and never happened answers four zeros.)
+/// Whether exits with this code are counted under it, be it one with a name or not.
+constexpr bool is_counted(Isa isa, std::uint16_t code)
+{
+	if (isa == Isa::vmx)
+		return code <= 0x7F;
+	return code <= 0xAF || (code >= 0x400 && code <= 0x40F);
+}
+
+/// KVM_EXIT_STATS_REASON_OTHER, the largest that there can be: all exits with another code.
+inline constexpr std::uint16_t other_reason = 0x7FF;
+
+/// EDX is KVM_EXIT_STATS_ERROR: the answer to an undefined view, scope or index, to a reason
+/// outside the ISA's ranges or one without a name that never happened, and to NEXT with nothing
+/// left. (A reason that has a name and never happened answers four zeros.)
 inline constexpr Regs error_answer{0, 0, 0, 0xFFFFFFFF};
 
-/// The input ECX.
+/// The input ECX, by KVM_EXIT_STATS_MAGIC_SHIFT, _VIEW_SHIFT, _INDEX_SHIFT and the masks there.
 constexpr std::uint32_t selector(View view, std::uint8_t index, std::uint16_t reason = 0)
 {
-	return std::uint32_t(view) << 24 | std::uint32_t(index) << 16 | reason;
+	return magic_number << 20 | (std::uint32_t(view) & 0xF) << 16 | (index & 0x1FU) << 11 |
+	       (reason & 0x7FFU);
 }
 
 constexpr std::uint32_t selector(View view, Scope scope, std::uint16_t reason = 0)
@@ -193,11 +222,17 @@ inline bool emulated(const Cpuid &cpuid, std::uint32_t tsc_step)
 // ---- Names of exit reasons ---------------------------------------------------------------------
 
 /// One line of VMX_EXIT_REASONS or SVM_EXIT_REASONS, the uapi headers' own tables: none is typed
-/// here. Codes over 0xFFFF and below 0 are KVM's own (VMGEXIT events, invalid state) and never a
+/// here. Codes over 0x7FF and below 0 are KVM's own (VMGEXIT events, invalid state) and never a
 /// reason of the leaf.
 struct ReasonName {
 	std::int64_t code;
 	std::string_view name;
+
+	/// The headers' types differ; -1 is a long without a sign in newer ones.
+	constexpr ReasonName(std::integral auto value, std::string_view text)
+		: code(static_cast<std::int64_t>(value)), name(text)
+	{
+	}
 };
 
 inline constexpr ReasonName vmx_reason_names[] = {VMX_EXIT_REASONS};
@@ -210,7 +245,7 @@ constexpr std::span<const ReasonName> reason_names(Isa isa)
 	return svm_reason_names;
 }
 
-/// The kernel's name, "other" for 0xFFFF, empty if there is none.
+/// The kernel's name, "other" for 0x7FF, empty if there is none.
 constexpr std::string_view known_name(Isa isa, std::uint16_t code)
 {
 	if (code == other_reason)
@@ -345,14 +380,15 @@ struct BadAnswer : std::runtime_error {
 	}
 };
 
-/// View INFO.
+/// View INFO, but for what moves.
 struct Info {
 	std::uint32_t abi_version;
 	std::uint32_t views; ///< bit n: view n exists
 	Isa isa;
 	std::uint32_t vcpus;
-	std::uint32_t tsc_khz; ///< the host's; 0 if unknown
-	std::uint32_t buckets; ///< of a histogram
+	std::uint32_t tsc_khz;	    ///< the host's; 0 if unknown
+	std::uint32_t buckets;	    ///< of a histogram
+	std::uint64_t generation{}; ///< drawn when the counters began; 0 if the leaf does not tell
 
 	bool has(View view) const
 	{
@@ -416,6 +452,13 @@ struct Snapshot {
 	std::vector<ReasonCount> reasons{}; ///< those that were seen, by code
 	/// Of the exits for CPUID, those that the Reader has caused itself.
 	std::uint64_t own_exits = 0;
+	/// Ticks of the host's TSC from the beginning of the counters to the reading, in a
+	/// difference to the later one; 0 if the leaf does not tell. See time_since_start().
+	std::uint64_t ticks = 0;
+	/// Counters of two generations have nothing to do with each other.
+	std::uint64_t generation = 0;
+	/// Whether VM-Exits are being counted. Where not, no exits means nothing.
+	bool counting = true;
 
 	/// The count of a reason; null if it was not seen.
 	const ReasonCount *find(std::uint16_t code) const
@@ -424,6 +467,16 @@ struct Snapshot {
 		return at != reasons.end() && at->code == code ? &*at : nullptr;
 	}
 };
+
+/// How long the counters have been counting, the denominator for all of them: the guest may have
+/// booted since, and its own TSC may be another. 0 if the leaf does not tell.
+inline std::chrono::nanoseconds time_since_start(const Info &info, const Snapshot &snapshot)
+{
+	if (!info.tsc_khz)
+		return {};
+	return std::chrono::nanoseconds(
+		std::int64_t(std::min(double(snapshot.ticks) * 1e6 / info.tsc_khz, 9.2e18)));
+}
 
 /// Whether time away and histograms are read as well, where the leaf has them: 1 and 16 CPUIDs a
 /// reason more.
@@ -436,7 +489,18 @@ inline bool has_histograms(const Info &info, Scope scope)
 	       info.buckets <= 64 && info.buckets % 2 == 0;
 }
 
-/// Read view INFO, two CPUIDs. Throws Unavailable.
+/// View INFO, index 2.
+struct Age {
+	std::uint64_t ticks, generation;
+};
+
+/// What INFO 2 has answered; zeros for the error that a leaf without it answers.
+constexpr Age age_of(const Regs &r)
+{
+	return r == error_answer ? Age{} : Age{pair_a(r), pair_b(r)};
+}
+
+/// Read view INFO, three CPUIDs. Throws Unavailable.
 inline Info detect(const Cpuid &cpuid)
 {
 	const Regs id = cpuid(leaf, selector(View::info, 0));
@@ -467,14 +531,19 @@ inline Info detect(const Cpuid &cpuid)
 					  name);
 
 	const Regs vm = cpuid(leaf, selector(View::info, 1));
-	info.isa = Isa(vm.eax);
+	// As userspace can make it, with an entry that is for every ECX.
+	if (vm == id)
+		throw Unavailable("no exit statistics here: the hypervisor has one answer in CPUID "
+				  "leaf 0x4fffffff, whatever it is asked for");
+	info.isa = Isa(vm.eax & 0xFF); // KVM_EXIT_STATS_ISA_MASK
 	info.vcpus = vm.ebx;
 	info.tsc_khz = vm.ecx;
 	info.buckets = vm.edx;
 	if (info.isa != Isa::vmx && info.isa != Isa::svm)
 		throw Unavailable("the hypervisor counts the exits of an instruction set "
 				  "unknown to this program (" +
-				  std::to_string(vm.eax) + ")");
+				  std::to_string(vm.eax & 0xFF) + ")");
+	info.generation = age_of(cpuid(leaf, selector(View::info, 2))).generation;
 	return info;
 }
 
@@ -504,19 +573,21 @@ public:
 	Reader(const Reader &) = delete;
 	Reader &operator=(const Reader &) = delete;
 
+	/// As of the last reading.
 	const Info &info() const
 	{
 		return about;
 	}
 
-	/// The whole VM. 3 + 2 x (reasons seen) CPUIDs without details. Throws BadAnswer.
+	/// The whole VM, all of one generation. 4 + 2 x (reasons seen) CPUIDs without details.
+	/// Throws BadAnswer, and Unavailable if the VM has come to a host without the leaf.
 	Snapshot read(Details details = Details::none)
 	{
 		return read(Scope::vm, exits_of_vm, details);
 	}
 
-	/// The vCPU that is CPU \p cpu of the guest, to which the thread moves meanwhile. Throws
-	/// BadAnswer, and std::runtime_error if it cannot move there.
+	/// The vCPU that is CPU \p cpu of the guest, to which the thread moves meanwhile. Throws as
+	/// read() does, and std::runtime_error if it cannot move there.
 	Snapshot read_cpu(int cpu, Details details = Details::none)
 	{
 		const Pin pin(cpu);
@@ -526,10 +597,13 @@ public:
 	}
 
 	/// Handling cycles of one of the reader's own VM-Exits, the mean of readings with such
-	/// \p details, measured by two in a row. Throws BadAnswer.
+	/// \p details, measured by two in a row; 0 if they do not tell, as VM-Exits are not being
+	/// counted. Throws as read() does.
 	std::uint64_t own_cycles_per_exit(Details details = Details::none)
 	{
 		const auto before = read(details), after = read(details);
+		if (!before.counting || !after.counting || before.generation != after.generation)
+			return 0;
 		const ReasonCount *a = before.find(cpuid_reason(about.isa));
 		const ReasonCount *b = after.find(cpuid_reason(about.isa));
 		if (!a || !b || b->exits <= a->exits)
@@ -557,11 +631,38 @@ private:
 		return instruction(eax, ecx);
 	}
 
+	/// A VM that moves in the midst of it is read again. No VM moves so often that it need be
+	/// done a third time.
+	Snapshot read(Scope scope, const std::uint64_t &own, Details details)
+	{
+		for (int left = 3; left; left--) {
+			std::optional<BadAnswer> bad;
+			Snapshot snapshot{};
+			try {
+				snapshot = read_once(scope, own, details);
+			} catch (const BadAnswer &e) {
+				bad = e;
+			}
+			const Age age = age_of(counted(leaf, selector(View::info, 2)));
+			if (age.generation == about.generation) {
+				if (bad)
+					throw *bad;
+				snapshot.ticks = age.ticks;
+				snapshot.generation = age.generation;
+				return snapshot;
+			}
+			about = detect([this](std::uint32_t eax, std::uint32_t ecx) {
+				return counted(eax, ecx);
+			});
+		}
+		throw BadAnswer("each reading is of another generation");
+	}
+
 	/// The counters move meanwhile, not least by the exits of the reading itself. Reasons come
 	/// first and the total after them: what is counted in between shows up in the total only,
 	/// so that it is never below the sum. Details come last, so that they hold at least the
 	/// exits that were counted.
-	Snapshot read(Scope scope, const std::uint64_t &own, Details details)
+	Snapshot read_once(Scope scope, const std::uint64_t &own, Details details)
 	{
 		const auto ask = [&](View view, std::uint16_t reason) {
 			return counted(leaf, selector(view, scope, reason));
@@ -574,14 +675,16 @@ private:
 
 		Snapshot snapshot{};
 		snapshot.time = clock();
-		snapshot.vcpus = counted(leaf, selector(View::info, 1)).ebx;
+		const Regs vm = counted(leaf, selector(View::info, 1));
+		snapshot.vcpus = vm.ebx;
+		snapshot.counting = vm.eax & counting_bit;
 		Count sum{};
-		for (std::uint32_t from = 0; from <= UINT16_MAX;) {
+		for (std::uint32_t from = 0; from <= other_reason;) {
 			const Regs next = ask(View::next, std::uint16_t(from));
 			if (next == error_answer)
 				break;
 			// Also what ends the loop: every answer is beyond the last one.
-			if (next.eax < from || next.eax > UINT16_MAX)
+			if (next.eax < from || next.eax > other_reason)
 				throw BadAnswer("reason " + std::to_string(next.eax) +
 						" follows reason " + std::to_string(from));
 			const auto code = std::uint16_t(next.eax);
@@ -636,20 +739,34 @@ private:
 	}
 };
 
-/// How far a counter went from \p earlier to \p later, also over 2^64. A counter that went back was
-/// reset, and then has counted from 0.
+/// How far a counter went from \p earlier to \p later, also over 2^64. A counter that went back,
+/// for a leaf that tells no generation, has counted from 0.
 constexpr std::uint64_t advance(std::uint64_t later, std::uint64_t earlier)
 {
 	const std::uint64_t steps = later - earlier;
 	return steps >> 63 ? later : steps;
 }
 
+/// Two readings that have nothing to do with each other.
+struct OtherGeneration : std::runtime_error {
+	OtherGeneration()
+		: std::runtime_error("the counters began anew, as the VM was restored or migrated")
+	{
+	}
+};
+
 /// What happened between two readings of the same scope. Only reasons that had VM-Exits remain. The
 /// total is their sum: exits counted while \p later was being read belong to the next difference.
+/// Throws OtherGeneration.
 inline Snapshot difference(const Snapshot &later, const Snapshot &earlier)
 {
+	if (later.generation != earlier.generation)
+		throw OtherGeneration();
 	static const ReasonCount none{};
 	Snapshot delta{};
+	delta.ticks = later.ticks;
+	delta.generation = later.generation;
+	delta.counting = later.counting && earlier.counting;
 	delta.time = later.time - earlier.time;
 	delta.vcpus = later.vcpus;
 	delta.own_exits = advance(later.own_exits, earlier.own_exits);
@@ -681,15 +798,20 @@ inline Snapshot difference(const Snapshot &later, const Snapshot &earlier)
 }
 
 /// A difference without the VM-Exits of its own reading, at a price each of
-/// Reader::own_cycles_per_exit(). Of the histogram go those nearest to that price.
+/// Reader::own_cycles_per_exit(); if that is not known, 0, at the mean of all for CPUID. Of the
+/// histogram go those nearest to that price. What remains in own_exits has been left out.
 inline Snapshot without_own(Snapshot delta, Isa isa, std::uint64_t cycles_per_exit)
 {
 	const auto at =
 		std::ranges::lower_bound(delta.reasons, cpuid_reason(isa), {}, &ReasonCount::code);
-	if (at == delta.reasons.end() || at->code != cpuid_reason(isa))
+	if (at == delta.reasons.end() || at->code != cpuid_reason(isa)) {
+		delta.own_exits = 0;
 		return delta;
+	}
 
-	const std::uint64_t exits = std::min(delta.own_exits, at->exits);
+	const std::uint64_t exits = delta.own_exits = std::min(delta.own_exits, at->exits);
+	if (!cycles_per_exit && at->exits)
+		cycles_per_exit = at->cycles / at->exits;
 	// What is left keeps its cycles, and what is not there has none.
 	const std::uint64_t cycles =
 		exits == at->exits ? at->cycles : std::min(exits * cycles_per_exit, at->cycles);

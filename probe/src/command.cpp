@@ -18,13 +18,19 @@ int run_command(const Machine &machine, const std::vector<std::string> &command,
 	const Snapshot before = reader.read(Details::all);
 	child.start();
 	const int status = child.wait(signals, std::nullopt, [] {});
-	Report report =
-		machine.delta(reader.read(Details::all), before, Period::command, own_cycles);
-	report.command = command;
-
-	Printer printer(display, false);
-	printer.page(report);
-	printer.flush();
+	try {
+		Report report = machine.delta(reader.read(Details::all), before, Period::command,
+					      own_cycles);
+		report.command = command;
+		Printer printer(display, false);
+		printer.page(report);
+		printer.flush();
+	} catch (const OtherGeneration &e) {
+		complain("cannot tell what happened during " + shell_words(command) + ": " +
+			 e.what());
+		const int as_it_did = exit_as(status);
+		return as_it_did == ok ? failed : as_it_did;
+	}
 	return exit_as(status);
 }
 

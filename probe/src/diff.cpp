@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
+#include <tuple>
 
 namespace exit_stats
 {
@@ -19,7 +21,9 @@ namespace
 /// What is compared of a report.
 struct Side {
 	std::string isa;
-	double seconds;
+	std::optional<double> seconds;
+	std::string generation; ///< empty if unknown
+	bool counting;
 	std::map<std::string, Count> reasons{};
 };
 
@@ -32,7 +36,11 @@ Side from_json(const std::string &path, const std::string &text)
 		newline == std::string::npos || end == std::string::npos ? 0 : newline + 1;
 	try {
 		const auto object = nlohmann::json::parse(text.substr(start));
-		Side side{object.at("isa"), object.at("seconds")};
+		Side side{object.at("isa"), {}, {}, object.at("counting")};
+		if (const auto &seconds = object.at("seconds"); !seconds.is_null())
+			side.seconds = seconds;
+		if (const auto &generation = object.at("generation"); !generation.is_null())
+			side.generation = generation;
 		for (const auto &reason : object.at("reasons"))
 			side.reasons[reason.at("name")] = {reason.at("exits"), reason.at("cycles")};
 		return side;
@@ -52,7 +60,9 @@ Side from_recording(const std::string &path)
 		without_own(difference(session.samples.back(), session.samples.front()),
 			    session.info.isa, session.own_cycles_per_exit);
 	Side side{session.info.isa == Isa::vmx ? "VMX" : "SVM",
-		  std::chrono::duration<double>(delta.time).count()};
+		  std::chrono::duration<double>(delta.time).count(),
+		  delta.generation ? fmt::format("{:016x}", delta.generation) : "",
+		  was_counting(session)};
 	for (const ReasonCount &reason : delta.reasons)
 		side.reasons[reason_name(session.info.isa, reason.code)] = reason;
 	return side;
@@ -136,11 +146,22 @@ int diff(const std::string &before, const std::string &after, const Display &dis
 				   ? change(double(cost(row.a)), double(cost(row.b)))
 				   : "-"},
 			  row.name == "TOTAL");
-	std::string s;
-	if (display.style.header)
-		s = fmt::format("A: {}, {:.2f} s\nB: {}, {:.2f} s\n", before, a.seconds, after,
-				b.seconds);
-	display.output.write(s + table.text(display.style));
+	std::string s, notes;
+	if (display.style.header) {
+		for (const auto &[name, path, side] :
+		     {std::tuple("A", before, a), std::tuple("B", after, b)}) {
+			s += fmt::format("{}: {}", name, path);
+			s += side.seconds ? fmt::format(", {:.2f} s\n", *side.seconds) : "\n";
+			if (!side.counting)
+				notes += fmt::format("Note: the host had switched the counting "
+						     "off: VM-Exits of {} are missing.\n",
+						     name);
+		}
+		if (a.generation != b.generation)
+			notes += "Note: A and B are of different generations: the counters began "
+				 "anew between them,\nor they are of two VMs.\n";
+	}
+	display.output.write(s + table.text(display.style) + dim(notes, display.style));
 	return ok;
 }
 

@@ -514,8 +514,13 @@ constexpr Topic sipi_signal{
 	"Nothing to do: it stays 0, but for nested hypervisors that use the state."};
 
 constexpr Topic without_a_name{
-	"A CPU newer than the host's kernel, with exits that its uapi headers do not name; on "
-	"SVM also RDPRU, which KVM answers with #UD.",
+	"A CPU newer than the kernel whose headers name the exits; on SVM also RDPRU, which KVM "
+	"answers with #UD.",
+	"Look the code up in the manual; an exitstat built with the headers of a newer kernel may "
+	"know its name."};
+
+constexpr Topic without_a_counter{
+	"A CPU newer than the host's kernel, or a code that no CPU has.",
 	"If there are many: the tracepoint kvm:kvm_exit on the host shows the code."};
 
 // ---- Where the manuals have it -----------------------------------------------------------------
@@ -790,10 +795,9 @@ constexpr Entry vmx_entries[] = {
 	      "For longer than the notify window the CPU found no moment to take an interrupt in "
 	      "the guest. The SDM calls this an instruction timeout.",
 	      notify, sdm_other),
-	entry(other_reason, "all exits whose reason has no name here",
-	      "VM-Exits with a basic exit reason that the host kernel's headers do not name, all "
-	      "together.",
-	      without_a_name, sdm_appendix),
+	entry(other_reason, "all exits whose reason is not counted by itself",
+	      "VM-Exits with a basic exit reason above 127, all together.", without_a_counter,
+	      sdm_appendix),
 };
 
 constexpr Entry svm_entries[] = {
@@ -1035,9 +1039,18 @@ constexpr Entry svm_entries[] = {
 	      "A guest with encrypted registers asked for something, with the request in a page "
 	      "that it shares with KVM (GHCB).",
 	      encrypted_guest, apm_sev_es),
-	entry(other_reason, "all exits whose code has no name here",
-	      "VM-Exits with an exit code that the host kernel's headers do not name, all "
+	entry(other_reason, "all exits whose code is not counted by itself",
+	      "VM-Exits with an exit code that is neither below 0xb0 nor from 0x400 to 0x40f, all "
 	      "together.",
+	      without_a_counter, apm_appendix),
+};
+
+constexpr Entry unnamed_entries[] = {
+	entry(0, "an exit that has no name here",
+	      "A VM-Exit with a basic exit reason that the headers of this exitstat do not name.",
+	      without_a_name, sdm_appendix),
+	entry(0, "an exit that has no name here",
+	      "A VM-Exit with an exit code that the headers of this exitstat do not name.",
 	      without_a_name, apm_appendix),
 };
 
@@ -1105,6 +1118,9 @@ std::optional<std::uint16_t> parsed_code(std::string_view text)
 	if (from == std::string_view::npos)
 		return std::nullopt;
 	text = text.substr(from, text.find_last_not_of(" \t") + 1 - from);
+	// As reason_name() has it where there is no name.
+	if (text.starts_with("reason "))
+		text.remove_prefix(7);
 	int base = 10;
 	if (text.starts_with("0x") || text.starts_with("0X")) {
 		base = 16;
@@ -1255,7 +1271,7 @@ std::string title(Isa isa, std::uint16_t code)
 		return fmt::format("other (every other {})", kind);
 	const std::string number =
 		isa == Isa::vmx ? fmt::format("{}", code) : fmt::format("{:#x}", code);
-	return fmt::format("{} ({} {})", known_name(isa, code), kind, number);
+	return fmt::format("{} ({} {})", reason_name(isa, code), kind, number);
 }
 
 } // namespace
@@ -1263,7 +1279,7 @@ std::string title(Isa isa, std::uint16_t code)
 const Explanation *explanation(Isa isa, std::uint16_t code)
 {
 	if (known_name(isa, code).empty())
-		return nullptr;
+		return is_counted(isa, code) ? &unnamed_entries[isa == Isa::svm].text : nullptr;
 	const auto entries = isa == Isa::vmx ? std::span<const Entry>(vmx_entries)
 					     : std::span<const Entry>(svm_entries);
 	for (const Entry &e : entries)
@@ -1277,7 +1293,7 @@ std::vector<FoundReason> find_reasons(std::string_view text, std::optional<Isa> 
 	std::vector<FoundReason> found;
 	if (const auto code = parsed_code(text)) {
 		for (const Isa isa : isas(only))
-			if (!known_name(isa, *code).empty())
+			if (is_counted(isa, *code) || *code == other_reason)
 				found.push_back({isa, *code});
 		return found;
 	}
@@ -1341,7 +1357,7 @@ std::string explain_line(Isa isa, std::uint16_t code)
 	std::size_t width = 0;
 	for (const ReasonName &reason : reasons(isa))
 		width = std::max(width, reason.name.size());
-	return fmt::format("{:{}}  {}", known_name(isa, code), width, e->summary);
+	return fmt::format("{:{}}  {}", reason_name(isa, code), width, e->summary);
 }
 
 } // namespace exit_stats

@@ -24,8 +24,9 @@ struct Explanation {
 	std::string_view source;  ///< where the manuals have it: titles, as numbers move
 };
 
-/// Of every reason that the ISA's table names, and of other_reason; nullptr if there is no such
-/// reason, or if uapi headers newer than Linux 6.12 have one that is not explained yet.
+/// Of every reason that there can be, named by the ISA's table or not, and of other_reason; nullptr
+/// if there is no such reason, or if uapi headers newer than Linux 6.12 have one that is not
+/// explained yet.
 const Explanation *explanation(Isa isa, std::uint16_t code);
 
 struct FoundReason {
@@ -37,7 +38,8 @@ struct FoundReason {
 
 /// The reasons that \p text names, of both ISAs unless one is given. A name is the kernel's, or
 /// what the manuals and the kernel's macros call it ("intr", "#PF", "EXIT_REASON_HLT"), in any
-/// case, with blanks, '-' and '_' all the same; a code is decimal, or hexadecimal with 0x.
+/// case, with blanks, '-' and '_' all the same; a code is decimal, or hexadecimal with 0x, and may
+/// have "reason" before it.
 std::vector<FoundReason> find_reasons(std::string_view text, std::optional<Isa> only);
 
 /// The kernel's names that have the words of \p text in them, then those that have them in their

@@ -18,7 +18,7 @@ namespace exit_stats
 /// What a recording begins with.
 constexpr std::string_view magic = "\x89"
 				   "exst\r\n"
-				   "\x01";
+				   "\x02";
 
 /// Append a number.
 void put(std::string &out, std::uint64_t number);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "report.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
@@ -83,17 +84,24 @@ std::string json(const Report &report)
 	ordered_json total{{"exits", snapshot.total.exits}, {"cycles", snapshot.total.cycles}};
 	add_time(total, report, snapshot.total.cycles);
 	ordered_json object{
-		{"schema", 1},
+		{"schema", 2},
 		{"abi_version", info.abi_version},
 		{"isa", info.isa == Isa::vmx ? "VMX" : "SVM"},
 		{"vcpus", info.vcpus},
 		{"tsc_khz", info.tsc_khz ? ordered_json(info.tsc_khz) : ordered_json()},
 		{"emulated", report.emulated},
+		{"counting", snapshot.counting},
+		// A name, and not a number, which some programs would round.
+		{"generation", snapshot.generation
+				       ? ordered_json(fmt::format("{:016x}", snapshot.generation))
+				       : ordered_json()},
+		{"ticks", snapshot.ticks ? ordered_json(snapshot.ticks) : ordered_json()},
 		{"scope", report.cpu ? "vcpu" : "vm"},
 		{"cpu", report.cpu ? ordered_json(*report.cpu) : ordered_json()},
 		{"period", name(report.period)},
 		{"uptime", rounded(std::chrono::duration<double>(report.uptime).count(), 1e6)},
-		{"seconds", rounded(report.seconds(), 1e6)},
+		{"seconds", report.seconds() > 0 ? ordered_json(rounded(report.seconds(), 1e6))
+						 : ordered_json()},
 	};
 	if (report.period != Period::since_start)
 		object["own_exits_left_out"] = snapshot.own_exits;

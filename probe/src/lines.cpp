@@ -59,6 +59,10 @@ std::string Lines::line(const Report &report)
 {
 	const Snapshot &snapshot = report.snapshot;
 	const double seconds = report.seconds();
+	// What was not counted is not none.
+	const auto figure = [&](const std::string &text) {
+		return snapshot.counting ? text : "-";
+	};
 	expect(snapshot);
 
 	std::string s;
@@ -72,13 +76,13 @@ std::string Lines::line(const Report &report)
 
 	if (show_cpu)
 		s += fmt::format("{:>4}", report.cpu ? std::to_string(*report.cpu) : "all");
-	s += fmt::format("{:>9}", rate(snapshot.total.exits, seconds));
+	s += fmt::format("{:>9}", figure(rate(snapshot.total.exits, seconds)));
 	if (const auto share = report.cpu_percent(snapshot.total.cycles))
-		s += fmt::format("{:>7.2f}", *share);
+		s += fmt::format("{:>7}", figure(fmt::format("{:.2f}", *share)));
 	else if (report.ns(0))
 		s += fmt::format("{:>7}", "-");
 	s += fmt::format("{:>10}",
-			 snapshot.total.exits ? grouped(cost(snapshot.total)) : std::string("-"));
+			 figure(snapshot.total.exits ? grouped(cost(snapshot.total)) : "-"));
 
 	std::uint64_t rest = snapshot.total.exits;
 	std::size_t used = (show_cpu ? 4 : 0) + 19 + (report.ns(0) ? 7 : 0);
@@ -88,10 +92,10 @@ std::string Lines::line(const Report &report)
 		const std::size_t width = width_of(reason_name(report.info.isa, code));
 		rest -= std::min(rest, exits);
 		used += width;
-		s += fmt::format("{:>{}}", rate(exits, seconds), width);
+		s += fmt::format("{:>{}}", figure(rate(exits, seconds)), width);
 	}
 	if (used + width_of("REST") <= style.width)
-		s += fmt::format("{:>{}}", rate(rest, seconds), width_of("REST"));
+		s += fmt::format("{:>{}}", figure(rate(rest, seconds)), width_of("REST"));
 	return s + "\n";
 }
 

@@ -51,9 +51,11 @@ std::string counter(std::span<const Report> reports, std::string_view name, std:
 	return fmt::format("# TYPE {0} counter\n# HELP {0} {1}\n{2}", name, help, samples);
 }
 
-std::string gauge(std::string_view name, std::string_view help, std::uint64_t value)
+std::string gauge(std::string_view name, std::string_view help, std::uint64_t value,
+		  const std::string &labels = "")
 {
-	return fmt::format("# TYPE {0} gauge\n# HELP {0} {1}\n{0} {2}\n", name, help, value);
+	return fmt::format("# TYPE {0} gauge\n# HELP {0} {1}\n{0}{3} {2}\n", name, help, value,
+			   labels);
 }
 
 std::string histograms(std::span<const Report> reports)
@@ -117,6 +119,20 @@ std::string openmetrics(std::span<const Report> reports)
 	s += histograms(reports);
 	if (!reports.empty()) {
 		const Info &info = reports.front().info;
+		const Snapshot &snapshot = reports.front().snapshot;
+		s += gauge("exitstat_counting",
+			   "1 while the host counts VM-Exits; 0: no VM-Exits means nothing.",
+			   snapshot.counting);
+		if (snapshot.generation)
+			s += gauge("exitstat_generation",
+				   "Another one where the counters have begun anew: the VM was "
+				   "restored or migrated.",
+				   1,
+				   fmt::format("{{generation=\"{:016x}\"}}", snapshot.generation));
+		if (snapshot.ticks)
+			s += gauge("exitstat_ticks",
+				   "Ticks of the host's TSC since the counters began.",
+				   snapshot.ticks);
 		s += gauge("exitstat_vcpus", "vCPUs of the VM.", info.vcpus);
 		if (info.tsc_khz)
 			s += gauge("exitstat_tsc_hertz", "Frequency of the host's TSC.",

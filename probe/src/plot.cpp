@@ -142,6 +142,8 @@ Drawing prepare(const Session &session)
 		drawing.total.exits += deltas.back().total.exits;
 		drawing.total.cycles += deltas.back().total.cycles;
 	}
+	if (!drawing.total.exits && !was_counting(session))
+		throw std::runtime_error("nothing to plot: VM-Exits were not being counted");
 	if (!drawing.total.exits)
 		throw std::runtime_error("nothing to plot: there are no VM-Exits from the first "
 					 "sample to the last");
@@ -454,6 +456,8 @@ void heading(Script &script, const Session &session, const Drawing &drawing)
 	how += fmt::format("; {:%Y-%m-%d %H:%M:%S} UTC; {} VM-Exits in {}",
 			   fmt::gmtime(std::chrono::system_clock::to_time_t(session.start)),
 			   grouped(drawing.total.exits), period(drawing.seconds()));
+	if (!was_counting(session))
+		how += "; not counted all the time";
 	if (session.emulated)
 		how += "; in an emulator: cycles are not time";
 	else if (info.tsc_khz && info.vcpus)

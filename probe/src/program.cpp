@@ -38,9 +38,9 @@ constexpr const char *description =
 	"  exitstat -- COMMAND ...       what happens while COMMAND runs\n";
 
 constexpr const char *notes =
-	"The hypervisor must be a KVM with exit_stats. Its counts begin with the VM and\n"
-	"are never reset. VM-Exits that exitstat causes itself are left out of all but\n"
-	"the counts since the VM started.\n"
+	"The hypervisor must be a KVM with exit_stats. Its counts begin with the VM, or\n"
+	"where it was restored or migrated to, and are never reset. VM-Exits that\n"
+	"exitstat causes itself are left out of all but the counts since the VM started.\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no exit statistics here; with\n"
 	"COMMAND that of COMMAND, 126 if it is not executable, 127 if not found.\n"
@@ -97,7 +97,7 @@ int explain_reasons(const Cpuid &cpuid, const std::string &what, const Display &
 		} catch (const Unavailable &) {
 			for (const Isa isa : {Isa::vmx, Isa::svm})
 				for (const ReasonName &reason : reason_names(isa))
-					if (reason.code >= 0 && reason.code <= UINT16_MAX)
+					if (reason.code >= 0 && reason.code < other_reason)
 						s += explain_line(isa, std::uint16_t(reason.code)) +
 						     "\n";
 		}

@@ -30,39 +30,56 @@ int record(const Machine &machine, const std::string &path, std::chrono::nanosec
 	Reader &reader = machine.reader;
 	// Details cost eight times what counts do: once a second is often enough.
 	const auto rounds = std::max<std::int64_t>(1, std::chrono::seconds(1) / interval);
-	const std::uint64_t own_cycles =
-		reader.own_cycles_per_exit(rounds == 1 ? Details::all : Details::none);
+	const auto session = [&] {
+		const std::uint64_t own_cycles =
+			reader.own_cycles_per_exit(rounds == 1 ? Details::all : Details::none);
+		return Session{std::chrono::system_clock::now(),
+			       reader.info(),
+			       machine.emulated,
+			       own_cycles,
+			       command,
+			       {}};
+	};
 	const Signals signals;
 	std::optional<Child> child;
 	if (!command.empty())
 		child.emplace(command, signals);
 
-	Recorder recorder(path, {std::chrono::system_clock::now(),
-				 reader.info(),
-				 machine.emulated,
-				 own_cycles,
-				 command,
-				 {}});
+	Recorder recorder(path, session());
 	if (recorder.torn())
 		complain_of(*recorder.torn(), path, "cut off");
+	Snapshot told;
+	told.generation = reader.info().generation;
+	const auto add = [&](Details details) {
+		Snapshot now = reader.read(details);
+		if (const std::string s = news(now, told); !s.empty())
+			complain(s);
+		while (now.generation != told.generation) {
+			recorder.begin(session());
+			told.generation = reader.info().generation;
+			now = reader.read(Details::all);
+		}
+		told.counting = now.counting;
+		recorder.add(now);
+	};
 	std::int64_t round = 0;
-	const auto add = [&] {
-		recorder.add(reader.read(++round % rounds ? Details::none : Details::all));
+	const auto tick = [&] {
+		add(++round % rounds ? Details::none : Details::all);
 	};
 
-	recorder.add(reader.read(Details::all));
+	add(Details::all);
 	int status = ok;
 	if (child) {
 		child->start();
-		status = child->wait(signals, interval, add);
+		status = child->wait(signals, interval, tick);
 	} else {
 		auto next = std::chrono::steady_clock::now() + interval;
 		while (!signals.wait(next)) {
-			add();
+			tick();
 			next = std::max(next + interval, std::chrono::steady_clock::now());
 		}
 	}
-	recorder.add(reader.read(Details::all));
+	add(Details::all);
 	return child ? exit_as(status) : status;
 }
 
@@ -79,6 +96,8 @@ int show_recording(const std::string &path, const Display &display)
 	const std::vector<Session> sessions = read_recording(path);
 	Printer printer(display, false);
 	for (const Session &session : sessions) {
+		const bool anew = &session != &sessions.front() &&
+				  session.info.generation != (&session)[-1].info.generation;
 		const auto &samples = session.samples;
 		const auto report = [&](const Snapshot &later, const Snapshot &earlier,
 					Period period) {
@@ -98,10 +117,11 @@ int show_recording(const std::string &path, const Display &display)
 		};
 
 		printer.heading(fmt::format(
-			"{:%Y-%m-%d %H:%M:%S} UTC{}{}, {} sample{}\n",
+			"{:%Y-%m-%d %H:%M:%S} UTC{}{}, {} sample{}{}\n",
 			fmt::gmtime(std::chrono::system_clock::to_time_t(session.start)),
 			session.command.empty() ? "" : ", ", shell_words(session.command),
-			samples.size(), samples.size() == 1 ? "" : "s"));
+			samples.size(), samples.size() == 1 ? "" : "s",
+			anew ? "; the counters had begun anew" : ""));
 		if (!samples.empty())
 			printer.expect(difference(samples.back(), samples.front()));
 		for (std::size_t i = 1; i < samples.size(); i++)
@@ -112,8 +132,11 @@ int show_recording(const std::string &path, const Display &display)
 		auto last = std::find_if(samples.rbegin(), samples.rend(), has_details);
 		if (last == samples.rend() || &*last == &samples.front())
 			last = samples.rbegin();
-		if (samples.size() > 1)
-			printer.page(report(*last, samples.front(), Period::recording));
+		if (samples.size() > 1) {
+			Report all = report(*last, samples.front(), Period::recording);
+			all.snapshot.counting = was_counting(session);
+			printer.page(all);
+		}
 	}
 	printer.flush();
 	return ok;

@@ -27,7 +27,12 @@ enum Kind : std::uint8_t { session_frame = 1, sample_frame = 2 };
 
 enum SessionFlags { session_emulated = 1 };
 
-enum SampleFlags { sample_from_zero = 1, sample_away = 2, sample_histograms = 4 };
+enum SampleFlags {
+	sample_from_zero = 1,
+	sample_away = 2,
+	sample_histograms = 4,
+	sample_not_counting = 8
+};
 
 // ---- Payloads ----------------------------------------------------------------------------------
 
@@ -101,6 +106,7 @@ std::string encode(const Session &session)
 	put(out, info.vcpus);
 	put(out, info.tsc_khz);
 	put(out, info.buckets);
+	put(out, info.generation);
 	put(out, session.own_cycles_per_exit);
 	put(out, session.command.size());
 	for (const std::string &argument : session.command) {
@@ -124,6 +130,7 @@ Session decode_session(Payload in)
 	session.info.vcpus = in.number32();
 	session.info.tsc_khz = in.number32();
 	session.info.buckets = in.number32();
+	session.info.generation = in.number();
 	session.own_cycles_per_exit = in.number();
 	for (std::uint64_t left = in.number(); left; left--)
 		session.command.emplace_back(in.bytes(in.number()));
@@ -166,6 +173,11 @@ struct Sum {
 
 /// A session up to a sample.
 struct State {
+	explicit State(std::uint64_t generation)
+	{
+		last.generation = generation;
+	}
+
 	std::map<std::uint16_t, Known> reasons{};
 	Sum sum{};
 	Snapshot last{}; ///< without the reasons
@@ -182,7 +194,7 @@ std::string encode(const State &state, const Snapshot &snapshot)
 		reasons, [](const ReasonCount &r) { return r.user_exits || r.away_cycles; });
 	const bool histograms = std::ranges::any_of(
 		reasons, [](const ReasonCount &r) { return !r.histogram.empty(); });
-	const State zero{};
+	const State zero(0);
 	const State &base = from_zero ? zero : state;
 
 	Count more = snapshot.total;
@@ -228,8 +240,10 @@ std::string encode(const State &state, const Snapshot &snapshot)
 	std::string out;
 	put(out, sample_frame);
 	put(out, (from_zero ? sample_from_zero : 0) | (away ? sample_away : 0) |
-			 (histograms ? sample_histograms : 0));
+			 (histograms ? sample_histograms : 0) |
+			 (snapshot.counting ? 0 : sample_not_counting));
 	put(out, std::uint64_t(snapshot.time.count()) - std::uint64_t(state.last.time.count()));
+	put(out, snapshot.ticks - state.last.ticks);
 	put(out, snapshot.vcpus);
 	put(out, more.exits);
 	put(out, more.cycles);
@@ -263,7 +277,8 @@ void apply_reason(Payload &in, std::uint32_t buckets, State &state, std::uint16_
 /// Turns the state before a sample into the one after it. The kind has been read.
 void apply(Payload in, const Info &info, State &state)
 {
-	const std::uint64_t flags = in.number(sample_from_zero | sample_away | sample_histograms);
+	const std::uint64_t flags =
+		in.number(sample_from_zero | sample_away | sample_histograms | sample_not_counting);
 	Snapshot &last = state.last;
 	if (flags & sample_from_zero) {
 		state.reasons.clear();
@@ -272,20 +287,22 @@ void apply(Payload in, const Info &info, State &state)
 	}
 	state.away = flags & sample_away;
 	state.histograms = flags & sample_histograms;
+	last.counting = !(flags & sample_not_counting);
 	if (state.histograms && !has_histograms(info, Scope::vm))
 		throw Damage{"a sample has histograms where there are none"};
 
 	const auto most = std::uint64_t(INT64_MAX - last.time.count());
 	last.time += std::chrono::nanoseconds(in.number(most));
+	last.ticks += in.number();
 	last.vcpus = in.number32();
 	last.total.exits = in.number();
 	last.total.cycles = in.number();
 	last.own_exits += in.number();
 	std::uint32_t smallest = 0;
 	for (std::uint64_t left = in.number(); left; left--) {
-		if (smallest > UINT16_MAX)
+		if (smallest > other_reason)
 			throw Damage{"a sample has too many reasons"};
-		const auto code = std::uint16_t(smallest + in.number(UINT16_MAX - smallest));
+		const auto code = std::uint16_t(smallest + in.number(other_reason - smallest));
 		apply_reason(in, info.buckets, state, code);
 		smallest = code + 1U;
 	}
@@ -331,14 +348,14 @@ template <class OnSession, class OnSample>
 bool scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sample)
 {
 	std::optional<Info> info;
-	State state;
+	State state(0);
 	while (const auto payload = in.next()) {
 		const Payload rest(std::string_view(*payload).substr(1));
 		try {
 			if (payload->front() == session_frame) {
 				Session session = decode_session(rest);
 				info = session.info;
-				state = {};
+				state = State(session.info.generation);
 				on_session(std::move(session));
 			} else if (payload->front() == sample_frame && info) {
 				apply(rest, *info, state);
@@ -357,7 +374,20 @@ bool scan(FrameReader &in, const OnSession &on_session, const OnSample &on_sampl
 bool same(const Snapshot &a, const Snapshot &b)
 {
 	return a.time == b.time && a.vcpus == b.vcpus && a.total == b.total &&
-	       a.reasons == b.reasons && a.own_exits == b.own_exits;
+	       a.reasons == b.reasons && a.own_exits == b.own_exits && a.ticks == b.ticks &&
+	       a.generation == b.generation && a.counting == b.counting;
+}
+
+/// Throws std::invalid_argument if it cannot be read back.
+std::string checked(const Session &header)
+{
+	const std::string payload = encode(header);
+	try {
+		decode_session(Payload(std::string_view(payload).substr(1)));
+	} catch (const Damage &damage) {
+		throw std::invalid_argument("cannot record such a session: " + damage.what);
+	}
+	return payload;
 }
 
 } // namespace
@@ -370,7 +400,7 @@ struct Recorder::File {
 	std::uint64_t end = 0; ///< of what is whole
 	std::optional<TornTail> torn{};
 	Info info{};
-	State state{};
+	State state{0};
 
 	explicit File(const std::string &path)
 		: path(path), fd(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666))
@@ -454,19 +484,21 @@ struct Recorder::File {
 
 Recorder::Recorder(const std::string &path, const Session &header)
 {
-	const std::string payload = encode(header);
-	try {
-		decode_session(Payload(std::string_view(payload).substr(1)));
-	} catch (const Damage &damage) {
-		throw std::invalid_argument("cannot record such a session: " + damage.what);
-	}
+	checked(header); // before there is a file
 	file = std::make_unique<File>(path);
 	file->claim();
-	file->info = header.info;
-	file->append((file->end ? "" : std::string(magic)) + frame(payload));
+	begin(header);
 }
 
 Recorder::~Recorder() = default;
+
+void Recorder::begin(const Session &header)
+{
+	const std::string payload = checked(header);
+	file->append((file->end ? "" : std::string(magic)) + frame(payload));
+	file->info = header.info;
+	file->state = State(header.info.generation);
+}
 
 const std::optional<TornTail> &Recorder::torn() const
 {
@@ -489,6 +521,11 @@ void Recorder::add(const Snapshot &snapshot)
 }
 
 // ---- Reading -----------------------------------------------------------------------------------
+
+bool was_counting(const Session &session)
+{
+	return std::ranges::all_of(session.samples, &Snapshot::counting);
+}
 
 LoadedRecording load_recording(const std::string &path, std::size_t memory)
 {

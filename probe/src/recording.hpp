@@ -2,12 +2,12 @@
 /// \file
 /// Recordings: files with the counters of a VM over time, that grow and survive a kill.
 ///
-/// Version 1 of the format. All that is longer than a byte is a number in LEB128: seven bits a
+/// Version 2 of the format. All that is longer than a byte is a number in LEB128: seven bits a
 /// byte, lowest first, bit 7 set in every byte but the last; 64 bits at most, in as few bytes as
 /// it takes. So a file is the same on every machine.
 ///
 ///     recording   89 65 78 73 74 0D 0A     "\x89exst\r\n"
-///                 01                       version of the format
+///                 02                       version of the format
 ///                 session, samples, session, samples, ...   in frames, up to the end
 ///
 ///     frame       number                   bytes of the payload, 1 to 2^23
@@ -23,13 +23,16 @@
 ///                 number                   vCPUs
 ///                 number                   kHz of the host's TSC, 0 if unknown
 ///                 number                   buckets of a histogram
+///                 number                   generation of the counters, 0 if unknown
 ///                 number                   cycles of one of the recorder's own VM-Exits
 ///                 number                   arguments of the command, 0 if there is none
 ///                 arguments x              number: its bytes; the bytes
 ///
 ///     sample      02
-///                 number                   bit 0: from zero, bit 1: time away, bit 2: histograms
+///                 number                   bit 0: from zero, bit 1: time away, bit 2: histograms,
+///                                          bit 3: VM-Exits were not being counted
 ///                 number                   ns since the last sample
+///                 delta                    ticks of the host's TSC since the counters began
 ///                 number                   vCPUs
 ///                 number, number           exits and cycles of the total that no reason has
 ///                 delta                    VM-Exits that the recorder has caused itself
@@ -45,12 +48,12 @@
 ///
 /// Flags without a meaning are 0, and numbers that are 32 bits wide in the leaf are so here. A
 /// delta d makes (last + d) mod 2^64 of a counter, where last is what the last delta for it has
-/// made, or 0. A session begins with every counter, and the ns since the guest's boot, at 0. A
-/// sample has the reasons that have come in the session so far; one that does not come in a sample
-/// has not changed. A sample from zero sets every counter to 0 and forgets the reasons before it
-/// adds its deltas, as after a reset. Time away and histograms may be read less often than exits:
-/// samples without those bits say nothing of them. The total, its parts and away cycles fit 64
-/// bits.
+/// made, or 0. A session begins with every counter, and the ns since the guest's boot, at 0. All
+/// of it is of one generation: where the counters have begun anew, so has a session. A sample has
+/// the reasons that have come in the session so far; one that does not come in a sample has not
+/// changed. A sample from zero sets every counter to 0 and forgets the reasons before it adds its
+/// deltas, as after a reset. Time away and histograms may be read less often than exits: samples
+/// without those bits say nothing of them. The total, its parts and away cycles fit 64 bits.
 ///
 /// The end of a file may be torn. write() is not one step: the kernel copies page by page, and a
 /// SIGKILL stops it between two, so a recorder that is killed can leave the beginning of a frame.
@@ -84,7 +87,8 @@
 namespace exit_stats
 {
 
-/// What one run of `exitstat record` saw: the whole VM, again and again.
+/// What one run of `exitstat record` saw: the whole VM, again and again, up to where the counters
+/// began anew.
 struct Session {
 	std::chrono::system_clock::time_point start; ///< not before 1970
 	Info info;
@@ -126,6 +130,9 @@ public:
 
 	~Recorder();
 
+	/// Another session, of another generation.
+	void begin(const Session &header);
+
 	/// What the file ended with, and does no more.
 	const std::optional<TornTail> &torn() const;
 
@@ -138,6 +145,9 @@ private:
 	struct File;
 	std::unique_ptr<File> file;
 };
+
+/// Whether VM-Exits were being counted all the time, as far as the samples tell.
+bool was_counting(const Session &session);
 
 /// What can be read of a file.
 struct LoadedRecording {

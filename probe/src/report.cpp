@@ -22,7 +22,8 @@ bool is_loud(const ReasonCount &reason, const Count &total)
 /// How often, and how long: what a reading without details has.
 Table counts(const Report &report)
 {
-	const auto &[time, vcpus, total, reasons, own] = report.snapshot;
+	const Count &total = report.snapshot.total;
+	const auto &reasons = report.snapshot.reasons;
 	const bool rates = report.period != Period::since_start;
 	const bool times = report.ns(0).has_value();
 
@@ -125,12 +126,14 @@ std::string heading(const Report &report)
 std::string describe(std::uint32_t ecx, Isa isa)
 {
 	static constexpr const char *names[] = {"TOTAL", "INFO", "REASON", "AWAY", "HIST", "NEXT"};
-	const auto view = View(ecx >> 24);
-	const std::uint32_t index = ecx >> 16 & 0xFF;
-	const auto reason = std::uint16_t(ecx);
+	const auto view = View(ecx >> 16 & 0xF);
+	const std::uint32_t index = ecx >> 11 & 0x1F;
+	const auto reason = std::uint16_t(ecx & 0x7FF);
 
+	if (ecx >> 20 != magic_number)
+		return names[0];
 	if (std::size_t(view) >= std::size(names))
-		return "undefined";
+		return fmt::format("view {:#x}", std::size_t(view));
 	std::string s = names[std::size_t(view)];
 	if (index || view == View::info || view == View::hist)
 		s += fmt::format(" {}", index);
@@ -154,6 +157,19 @@ std::string bound(const Histogram &histogram, unsigned percent)
 	const std::size_t power = last ? *bucket - 1 : *bucket;
 	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
 	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
+}
+
+std::string news(const Snapshot &now, const Snapshot &before)
+{
+	std::string s;
+	if (now.generation != before.generation)
+		s = std::string(OtherGeneration().what()) + ": what follows is from then on";
+	if (now.counting != before.counting)
+		s += (s.empty() ? "" : "; ") +
+		     std::string(now.counting ? "the host counts VM-Exits again"
+					      : "the host has switched the counting off: no "
+						"VM-Exits means nothing");
+	return s;
 }
 
 std::uint64_t cost(const Count &count)
@@ -242,6 +258,12 @@ std::string table(const Report &report, const Style &style)
 				     grouped(report.snapshot.own_exits),
 				     report.snapshot.own_exits == 1 ? "" : "s",
 				     report.snapshot.own_exits == 1 ? "is" : "are");
+	if (!report.snapshot.counting)
+		notes += report.period == Period::since_start
+				 ? "Note: the host has switched the counting off: VM-Exits since "
+				   "then are missing.\n"
+				 : "Note: the host had switched the counting off: VM-Exits of that "
+				   "time are missing.\n";
 	if (report.emulated)
 		notes += "Note: this VM runs in an emulator: cycles are ticks of its clock, not "
 			 "time.\n";

@@ -35,7 +35,8 @@ struct Report {
 	bool emulated = false;	///< cycles are not time
 	Period period = Period::since_start;
 	std::vector<std::string> command{};
-	/// When it was read, since the guest's boot.
+	/// When it was read, since the guest's boot. It is not the length of any period: the guest
+	/// may boot again while the VM, and its counters, go on.
 	std::chrono::nanoseconds uptime{};
 
 	Scope scope() const
@@ -43,6 +44,7 @@ struct Report {
 		return cpu ? Scope::vcpu : Scope::vm;
 	}
 
+	/// Length of the period; 0 if that is not known.
 	double seconds() const
 	{
 		return std::chrono::duration<double>(snapshot.time).count();
@@ -65,6 +67,10 @@ struct Report {
 		return 100 * *time / double(snapshot.time.count());
 	}
 };
+
+/// What has changed from one reading to the next so that figures say less than they seem to; empty
+/// if nothing has.
+std::string news(const Snapshot &now, const Snapshot &before);
 
 /// Cycles per exit, to the nearest; 0 without exits.
 std::uint64_t cost(const Count &count);

@@ -140,6 +140,7 @@ void TopModel::add(std::vector<TopReading> readings)
 	std::vector<Delta> deltas;
 	for (TopReading &reading : readings) {
 		last_vcpus = reading.snapshot.vcpus;
+		last_counting = reading.snapshot.counting;
 		last_time = std::max(last_time, reading.snapshot.time);
 		most.cpu = std::max(most.cpu, reading.cpu.value_or(0));
 		for (const ReasonCount &reason : reading.snapshot.reasons)
@@ -149,7 +150,7 @@ void TopModel::add(std::vector<TopReading> readings)
 		const auto time = reading.snapshot.time - at->second.time;
 		if (first || !time.count())
 			continue;
-		if (time.count() > 0)
+		if (time.count() > 0 && reading.snapshot.generation == at->second.generation)
 			deltas.push_back({reading.cpu, std::chrono::duration<double>(time).count(),
 					  difference(reading.snapshot, at->second)});
 		at->second = std::move(reading.snapshot);
@@ -243,6 +244,7 @@ TopAction TopState::press(int key)
 	static constexpr Sort columns[] = {Sort::name, Sort::exits, Sort::cycles, Sort::cost};
 
 	message.clear();
+	news.clear();
 	if (key == TopKey::redraw)
 		return TopAction::repaint;
 	if (prompt) {
@@ -559,15 +561,16 @@ private:
 		for (std::size_t i = frame.scroll; i < rows.size() && i < frame.scroll + room; i++)
 			row(columns, rows[i], rows[i].idle ? TopInk::faint : TopInk::plain);
 		if (rows.empty() && room)
-			add({{model.has_rates() ? "No VM-Exits."
-						: "The first figures come after an interval.",
+			add({{!model.counting()	  ? ""
+			      : model.has_rates() ? "No VM-Exits."
+						  : "The first figures come after an interval.",
 			      TopInk::faint}});
 		if (has_footer) {
 			frame.lines.resize(height - 1);
 			footer(place(rows.size(), room));
 		}
 		// The only line left over is where a question is asked, or something is said.
-		else if (state.prompt || !state.message.empty()) {
+		else if (state.prompt || !said().empty()) {
 			frame.lines.resize(height - 1);
 			footer("");
 		}
@@ -597,6 +600,11 @@ private:
 	void summary()
 	{
 		const TopRow &total = model.total();
+		if (!model.counting()) {
+			add({{"The host has switched the counting off: no VM-Exits means nothing.",
+			      TopInk::note}});
+			return;
+		}
 		if (!model.has_rates()) {
 			add({{screen.height >= 3 ? "" : "No figures yet."}});
 			return;
@@ -756,6 +764,11 @@ private:
 		add(std::move(line));
 	}
 
+	const std::string &said() const
+	{
+		return state.message.empty() ? state.news : state.message;
+	}
+
 	void footer(const std::string &place)
 	{
 		if (state.prompt) {
@@ -764,8 +777,8 @@ private:
 			     {*state.prompt + "_"}});
 			return;
 		}
-		if (!state.message.empty()) {
-			add({{state.message, TopInk::note}});
+		if (!said().empty()) {
+			add({{said(), TopInk::note}});
 			return;
 		}
 		static constexpr const char *orders[] = {"exits", "cycles", "cycles/exit", "name",
@@ -1213,6 +1226,7 @@ public:
 		state.sort = options.sort;
 		state.seconds = TopState::limited(options.seconds);
 		state.per_vcpu = options.per_vcpu;
+		generation = reader.info().generation;
 	}
 
 	/// The signal that ended it, 0 if the user did.
@@ -1271,6 +1285,7 @@ private:
 	const Signals &signals;
 	TopModel model;
 	TopState state{};
+	std::uint64_t generation{};
 	Clock::time_point last{}; ///< of the readings
 	Clock::time_point next{};
 	const CpuSet cpus = CpuSet::allowed();
@@ -1304,7 +1319,7 @@ private:
 		next = last + interval();
 		state.message.clear();
 		if (!state.per_vcpu) {
-			model.add({{std::nullopt, reader.read(Details::all)}});
+			add({{std::nullopt, reader.read(Details::all)}});
 			return;
 		}
 		std::vector<TopReading> readings;
@@ -1315,9 +1330,25 @@ private:
 				readings.push_back({cpu, reader.read_cpu(cpu)});
 			} catch (const BadAnswer &) {
 				throw;
+			} catch (const Unavailable &) {
+				throw;
 			} catch (const std::runtime_error &e) {
 				state.message = e.what();
 			}
+		add(std::move(readings));
+	}
+
+	void add(std::vector<TopReading> readings)
+	{
+		for (const TopReading &reading : readings) {
+			const Snapshot &now = reading.snapshot;
+			if (now.generation != generation) {
+				// Another host has another price.
+				model.set_own_cycles(reader.own_cycles_per_exit());
+				state.news = std::string("Note: ") + OtherGeneration().what() + ".";
+			}
+			generation = now.generation;
+		}
 		model.add(std::move(readings));
 	}
 

@@ -79,8 +79,8 @@ public:
 		clear();
 	}
 
-	/// What was read at one time. The first reading of a CPU is the base of its first interval,
-	/// and one without time since the last is passed over.
+	/// What was read at one time. The first reading of a CPU, and of a generation, is the base
+	/// of its first interval, and one without time since the last is passed over.
 	void add(std::vector<TopReading> readings);
 
 	/// The next reading is a base: the time until then is no interval.
@@ -91,6 +91,12 @@ public:
 
 	/// Forget everything.
 	void clear();
+
+	/// The price of a VM-Exit of the reader is now another one.
+	void set_own_cycles(std::uint64_t per_exit)
+	{
+		own_cycles_per_exit = per_exit;
+	}
 
 	void sort(Sort by);
 
@@ -124,6 +130,12 @@ public:
 		return last_vcpus;
 	}
 
+	/// Whether VM-Exits were being counted then.
+	bool counting() const
+	{
+		return last_counting;
+	}
+
 	std::chrono::nanoseconds uptime() const
 	{
 		return last_time;
@@ -146,6 +158,7 @@ private:
 	TopRow sum{};
 	std::uint64_t own = 0;
 	std::uint32_t last_vcpus = 0;
+	bool last_counting = true;
 	std::chrono::nanoseconds last_time{};
 	Widest most{};
 };
@@ -190,6 +203,7 @@ struct TopState {
 	std::size_t page = 1;		     ///< how many were shown
 	std::optional<std::string> prompt{}; ///< a number of seconds that is being typed
 	std::string message{};		     ///< until the next key or reading
+	std::string news{};		     ///< until the next key
 
 	/// \p seconds as an interval that makes sense.
 	static double limited(double seconds);

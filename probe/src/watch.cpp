@@ -40,6 +40,7 @@ Report Machine::report(const Snapshot &snapshot, std::optional<int> cpu) const
 	Report report{reader.info(), snapshot, cpu, emulated};
 	report.info.vcpus = snapshot.vcpus;
 	report.uptime = snapshot.time;
+	report.snapshot.time = time_since_start(reader.info(), snapshot);
 	return report;
 }
 
@@ -96,12 +97,21 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 	// A line has no room for details.
 	const Details details = display.format == Format::table ? Details::none : Details::all;
 	const bool totals = display.format == Format::openmetrics;
-	const std::uint64_t own_cycles = reader.own_cycles_per_exit(details);
+	std::uint64_t own_cycles = reader.own_cycles_per_exit(details);
+	Snapshot told;
+	told.generation = reader.info().generation;
+	const auto tell = [&](const Snapshot &now) {
+		if (const std::string s = news(now, told); !s.empty())
+			complain(s);
+		told.generation = now.generation;
+		told.counting = now.counting;
+	};
 
 	Printer printer(display, !cpus.empty());
 	std::vector<Snapshot> last;
 	for (const auto cpu : scopes) {
 		last.push_back(read(reader, cpu, details));
+		tell(last.back());
 		printer.expect(last.back());
 		if (interval.first || totals)
 			printer.line(machine.report(last.back(), cpu));
@@ -111,20 +121,31 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 		printer.flush();
 
 	auto next = std::chrono::steady_clock::now();
-	for (; !interval.count || shown < *interval.count; shown++) {
+	while (!interval.count || shown < *interval.count) {
 		// A fixed grid, from which a late reading does not shift the next ones.
 		do
 			next += interval.length;
 		while (next < std::chrono::steady_clock::now());
 		sleep_until(next);
+		bool anew = false;
 		for (std::size_t i = 0; i < scopes.size(); i++) {
 			const Snapshot now = read(reader, scopes[i], details);
-			printer.line(totals ? machine.report(now, scopes[i])
-					    : machine.delta(now, last[i], Period::interval,
-							    own_cycles, scopes[i]));
+			tell(now);
+			if (totals)
+				printer.line(machine.report(now, scopes[i]));
+			else if (now.generation == last[i].generation)
+				printer.line(machine.delta(now, last[i], Period::interval,
+							   own_cycles, scopes[i]));
+			else
+				anew = true;
 			last[i] = now;
 		}
 		printer.flush();
+		// Another host has another price; and this was no interval that anybody asked for.
+		if (anew)
+			own_cycles = reader.own_cycles_per_exit(details);
+		else
+			shown++;
 	}
 	return ok;
 }

@@ -51,9 +51,35 @@ TEST(Difference, HasOnlyWhatHappened)
 	EXPECT_EQ(delta.total, (Count{0x1'0000'0003, 37}));
 }
 
-TEST(Difference, OfAResetCountsFromZero)
+TEST(Difference, OfTwoGenerationsIsNone)
 {
 	FakeKvm kvm = booted_vmx();
+	const Snapshot before = read_vm(kvm);
+	EXPECT_EQ(difference(read_vm(kvm), before).generation, kvm.generation);
+	kvm.generation++;
+	EXPECT_THROW(difference(read_vm(kvm), before), OtherGeneration);
+	kvm.has_age = false;
+	EXPECT_THROW(difference(read_vm(kvm), before), OtherGeneration);
+}
+
+TEST(Difference, WasCountedIfBothWere)
+{
+	FakeKvm kvm = booted_vmx();
+	const Snapshot on = read_vm(kvm);
+	kvm.counting = false;
+	kvm.ticks++;
+	const Snapshot off = read_vm(kvm);
+	EXPECT_TRUE(difference(on, on).counting);
+	EXPECT_FALSE(difference(off, on).counting);
+	EXPECT_FALSE(difference(on, off).counting);
+	EXPECT_FALSE(difference(off, off).counting);
+	EXPECT_EQ(difference(off, on).ticks, kvm.ticks);
+}
+
+TEST(Difference, OfAResetCountsFromZeroWhereNoGenerationTells)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.has_age = false;
 	const Snapshot before = read_vm(kvm);
 	kvm.vcpus = {{{10, {4, 40}}}};
 	const std::vector<ReasonCount> expected{{{4, 40}, 10}};
@@ -172,8 +198,30 @@ TEST(Own, AreNeverMoreThanThereWere)
 	delta.total = {15, 1'050};
 	const Snapshot rest = without_own(delta, Isa::vmx, max);
 	EXPECT_EQ(rest.total, (Count{5, 50}));
+	EXPECT_EQ(rest.own_exits, 10U);
 	ASSERT_EQ(rest.reasons.size(), 1U);
 	EXPECT_EQ(rest.reasons[0].code, 48);
+}
+
+TEST(Own, AreNoneWhereNothingIsCounted)
+{
+	FakeKvm kvm = counting();
+	kvm.counting = false;
+	Reader reader(kvm.cpuid());
+	EXPECT_EQ(reader.own_cycles_per_exit(), 0U);
+	const Snapshot before = reader.read();
+	EXPECT_EQ(without_own(difference(reader.read(), before), Isa::vmx, 0).own_exits, 0U);
+}
+
+TEST(Own, CostTheMeanWhereTheirPriceIsNotKnown)
+{
+	Snapshot delta;
+	delta.own_exits = 30;
+	delta.reasons = {{{40, 4'000}, 10}};
+	delta.total = {40, 4'000};
+	const Snapshot rest = without_own(delta, Isa::vmx, 0);
+	EXPECT_EQ(rest.total, (Count{10, 1'000}));
+	EXPECT_EQ(rest.own_exits, 30U);
 }
 
 TEST(Own, AKvmThatDoesNotCountThemIsRefused)

@@ -91,7 +91,9 @@ TEST(Explanation, OfNoOtherCode)
 	for (const Isa isa : both)
 		for (std::uint32_t code = 0; code <= UINT16_MAX; code++)
 			EXPECT_EQ(explanation(isa, std::uint16_t(code)) != nullptr,
-				  !known_name(isa, std::uint16_t(code)).empty())
+				  code == other_reason ||
+					  code <= (isa == Isa::vmx ? 0x7FU : 0xAFU) ||
+					  (isa == Isa::svm && code >= 0x400 && code < 0x410))
 				<< "code " << code;
 }
 
@@ -186,7 +188,7 @@ TEST(FindReasons, InBothIsas)
 	EXPECT_EQ(find_reasons("CPUID", Isa::svm), Found({cpuid[1]}));
 	EXPECT_EQ(find_reasons("pause", std::nullopt),
 		  Found({vmx(EXIT_REASON_PAUSE_INSTRUCTION), svm(SVM_EXIT_PAUSE)}));
-	EXPECT_EQ(find_reasons("other", std::nullopt), Found({vmx(0xFFFF), svm(0xFFFF)}));
+	EXPECT_EQ(find_reasons("other", std::nullopt), Found({vmx(0x7FF), svm(0x7FF)}));
 	EXPECT_EQ(find_reasons("npf", Isa::vmx), Found{});
 }
 
@@ -197,7 +199,16 @@ TEST(FindReasons, ByCode)
 	EXPECT_EQ(find_reasons("0x400", std::nullopt), Found({svm(SVM_EXIT_NPF)}));
 	EXPECT_EQ(find_reasons(" 0X400 ", std::nullopt), Found({svm(SVM_EXIT_NPF)}));
 	EXPECT_EQ(find_reasons("0", std::nullopt), Found({vmx(0), svm(0)}));
-	EXPECT_EQ(find_reasons("65535", std::nullopt), Found({vmx(0xFFFF), svm(0xFFFF)}));
+	EXPECT_EQ(find_reasons("2047", std::nullopt), Found({vmx(0x7FF), svm(0x7FF)}));
+}
+
+// As the leaf counts them.
+TEST(FindReasons, WithoutAName)
+{
+	EXPECT_EQ(find_reasons("5", Isa::vmx), Found({vmx(5)}));
+	EXPECT_EQ(find_reasons("127", std::nullopt), Found({vmx(127), svm(127)}));
+	for (const std::string &text : {std::string("0x49"), reason_name(Isa::svm, 0x49)})
+		EXPECT_EQ(find_reasons(text, Isa::svm), Found({svm(0x49)})) << text;
 }
 
 TEST(FindReasons, ByTheNamesOfManuals)
@@ -210,12 +221,30 @@ TEST(FindReasons, ByTheNamesOfManuals)
 
 TEST(FindReasons, NothingElse)
 {
-	for (const char *text : {"", " ", "_", "-1", "+1", "0x", "48x", "5", "65536", "0x10000",
-				 "4294967344", "0x80000001", "EPT", "EPT_VIOLATON", "excp",
-				 "instruction", "vmgexit_mmio_read", "invalid_guest_state"})
+	for (const char *text : {"",
+				 " ",
+				 "_",
+				 "-1",
+				 "+1",
+				 "0x",
+				 "48x",
+				 "128",
+				 "0x400",
+				 "reason",
+				 "reason 128",
+				 "65535",
+				 "65536",
+				 "4294967344",
+				 "0x80000001",
+				 "EPT",
+				 "EPT_VIOLATON",
+				 "excp",
+				 "instruction",
+				 "vmgexit_mmio_read",
+				 "invalid_guest_state"})
 		EXPECT_EQ(find_reasons(text, Isa::vmx), Found{}) << text;
-	for (const char *text :
-	     {"-1", "0x49", "0x80000001", "vmgexit_mmio_read", "invalid_guest_state", "excp"})
+	for (const char *text : {"-1", "0xb0", "0x3ff", "0x410", "0x7fe", "0x80000001",
+				 "vmgexit_mmio_read", "invalid_guest_state", "excp"})
 		EXPECT_EQ(find_reasons(text, Isa::svm), Found{}) << text;
 }
 
@@ -309,11 +338,18 @@ TEST(Explain, Title)
 		  "other (every other SVM exit code)");
 }
 
+TEST(Explain, WhatHasNoName)
+{
+	EXPECT_EQ(lines(explain(Isa::vmx, 5, 80)).front(), "reason 0x5 (VMX basic exit reason 5)");
+	EXPECT_EQ(lines(explain(Isa::svm, 0x49, 80)).front(), "reason 0x49 (SVM exit code 0x49)");
+	EXPECT_TRUE(explain_line(Isa::svm, 0x49).starts_with("reason 0x49   "));
+}
+
 TEST(Explain, NothingOfWhatIsNoReason)
 {
-	EXPECT_EQ(explain(Isa::vmx, 5, 80), "");
-	EXPECT_EQ(explain(Isa::svm, 0x49, 80), "");
-	EXPECT_EQ(explain_line(Isa::vmx, 5), "");
+	EXPECT_EQ(explain(Isa::vmx, 0x80, 80), "");
+	EXPECT_EQ(explain(Isa::svm, 0xB0, 80), "");
+	EXPECT_EQ(explain_line(Isa::vmx, 0x400), "");
 }
 
 TEST(Explain, ThePage)

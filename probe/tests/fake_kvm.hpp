@@ -16,6 +16,11 @@
 namespace exit_stats
 {
 
+inline View view_of(std::uint32_t ecx)
+{
+	return View(ecx >> 16 & 0xF);
+}
+
 struct FakeKvm {
 	using Counts = std::map<std::uint16_t, Count>;
 
@@ -27,6 +32,11 @@ struct FakeKvm {
 	std::uint32_t views = 0b100111; ///< all but AWAY and HIST
 	std::uint32_t isa = std::uint32_t(Isa::vmx);
 	std::uint32_t tsc_khz = 2445407;
+	bool counting = true;
+	/// Since the counters began: the 1,000 s of thousand_seconds().
+	std::uint64_t ticks = 2'445'407'000'000;
+	std::uint64_t generation = 0x9E3779B97F4A7C15;
+	bool has_age = true; ///< whether there is an INFO 2
 	std::vector<Counts> vcpus = std::vector<Counts>(1);
 	std::uint32_t buckets = 32;
 	/// What the VM has of a reason besides: exits to userspace and away cycles, and the buckets
@@ -83,12 +93,13 @@ private:
 			asked.push_back(ecx);
 			before();
 			const std::uint16_t own = cpuid_reason(Isa(isa));
-			if (count_own)
+			const bool counts = count_own && counting;
+			if (counts)
 				vcpus.at(current())[own].exits++;
 			Regs r = patched ? read_leaf(ecx) : out_of_range;
 			tamper(ecx, r);
 			// They follow when it is over.
-			if (count_own) {
+			if (counts) {
 				vcpus.at(current())[own].cycles += count_own;
 				hist[own][11]++;
 			}
@@ -99,21 +110,45 @@ private:
 		}
 	}
 
+	/// Whether exits of this code are counted under itself.
+	bool in_range(std::uint16_t code) const
+	{
+		if (Isa(isa) == Isa::vmx)
+			return code <= 0x7F;
+		return code <= 0xAF || (code >= 0x400 && code <= 0x40F);
+	}
+
+	/// Whether there is something to say of a reason.
+	bool is_reason(std::uint16_t code) const
+	{
+		return code == other_reason ||
+		       (in_range(code) &&
+			(!known_name(Isa(isa), code).empty() || counts(0).contains(code)));
+	}
+
 	Regs read_leaf(std::uint32_t ecx) const
 	{
-		const std::uint32_t index = ecx >> 16 & 0xFF;
-		const auto reason = std::uint16_t(ecx);
-		const auto view = View(ecx >> 24);
+		if (ecx >> 20 != 0xE57)
+			return pairs(sum(counts(0)));
+		const View view = view_of(ecx);
+		const std::uint32_t index = ecx >> 11 & 0x1F;
+		const auto reason = std::uint16_t(ecx & 0x7FF);
 
-		if (ecx >> 24 > 15 || !(views >> (ecx >> 24) & 1))
-			return pairs(sum(counts(0))); // undefined views are TOTAL of the VM
+		if (!(views >> (ecx >> 16 & 0xF) & 1))
+			return error_answer;
 		if (view == View::info) {
 			if (index == 0)
 				return chars(views << 16 | abi, std::string(signature));
 			if (index == 1)
-				return {isa, std::uint32_t(vcpus.size()), tsc_khz, buckets};
+				return {isa | (counting ? 1U << 8 : 0), std::uint32_t(vcpus.size()),
+					tsc_khz, buckets};
+			if (index == 2 && has_age)
+				return pairs({ticks, generation});
 			return error_answer;
 		}
+		if ((view == View::reason || view == View::away || view == View::hist) &&
+		    !is_reason(reason))
+			return error_answer;
 		if (view == View::hist) {
 			const auto bucket = [&](std::uint32_t i) {
 				const auto at = hist.find(reason);
@@ -140,7 +175,9 @@ private:
 		case View::reason:
 			return now.contains(reason) ? pairs(now.at(reason)) : Regs{};
 		case View::next: {
-			const auto next = now.lower_bound(reason);
+			auto next = now.lower_bound(reason);
+			while (next != now.end() && !next->second.exits)
+				++next;
 			return next == now.end() ? error_answer : Regs{next->first, 0, 0, 0};
 		}
 		default:
@@ -150,14 +187,16 @@ private:
 
 	Counts counts(std::uint32_t scope) const
 	{
-		if (scope == std::uint32_t(Scope::vcpu))
-			return vcpus.at(current());
 		Counts all;
-		for (const Counts &vcpu : vcpus)
-			for (const auto &[code, count] : vcpu) {
-				all[code].exits += count.exits;
-				all[code].cycles += count.cycles;
+		for (std::size_t i = 0; i < vcpus.size(); i++) {
+			if (scope == std::uint32_t(Scope::vcpu) && i != current())
+				continue;
+			for (const auto &[code, count] : vcpus[i]) {
+				Count &c = all[in_range(code) ? code : other_reason];
+				c.exits += count.exits;
+				c.cycles += count.cycles;
 			}
+		}
 		return all;
 	}
 
@@ -233,7 +272,7 @@ inline FakeKvm booted_svm()
 		      {0x49, {1, 7}},
 		      {0x72, {40, 48'000}},
 		      {0x400, {900, 4'500'000}},
-		      {0xFFFF, {2, 20}}}};
+		      {other_reason, {2, 20}}}};
 	return kvm;
 }
 

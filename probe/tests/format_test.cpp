@@ -34,11 +34,11 @@ Report interval(FakeKvm kvm, double seconds)
 TEST(Csv, HasALineAReason)
 {
 	EXPECT_EQ("\n" + csv(report(detailed_vmx(), Details::all), true), R"(
-uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,away_cycles,p50_below,p90_below,p99_below,max_below
-1000.000000,1000.000000,vm,,30,IO_INSTRUCTION,12345,123456789,50485170,0.0050,2345,223456789,16384,16384,131072,131072
-1000.000000,1000.000000,vm,,48,EPT_VIOLATION,2000,9000001,3680369,0.0004,0,9000001,8192,8192,8192,8192
-1000.000000,1000.000000,vm,,10,CPUID,400,480000,196286,0.0000,0,480000,1024,1024,1024,8192
-1000.000000,1000.000000,vm,,12,HLT,50,1000000000,408929884,0.0409,0,90000000000,,,,
+uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,away_cycles,p50_below,p90_below,p99_below,max_below,generation,counting
+1000.000000,1000.000000,vm,,30,IO_INSTRUCTION,12345,123456789,50485170,0.0050,2345,223456789,16384,16384,131072,131072,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,48,EPT_VIOLATION,2000,9000001,3680369,0.0004,0,9000001,8192,8192,8192,8192,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,10,CPUID,400,480000,196286,0.0000,0,480000,1024,1024,1024,8192,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,12,HLT,50,1000000000,408929884,0.0409,0,90000000000,,,,,9e3779b97f4a7c15,1
 )");
 }
 
@@ -48,7 +48,13 @@ TEST(Csv, LeavesOutWhatIsNotKnown)
 	r.cpu = 3;
 	const std::string text = csv(r, false);
 	EXPECT_EQ(text.substr(0, text.find('\n')),
-		  "1000.000000,1000.000000,vcpu,3,1024,npf,900,4500000,,,,,,,,");
+		  "1000.000000,1000.000000,vcpu,3,1024,npf,900,4500000,,,,,,,,,9e3779b97f4a7c15,1");
+	r.snapshot.generation = 0;
+	r.snapshot.counting = false;
+	r.snapshot.time = {};
+	const std::string less = csv(r, false);
+	EXPECT_EQ(less.substr(0, less.find('\n')),
+		  "1000.000000,,vcpu,3,1024,npf,900,4500000,,,,,,,,,,0");
 }
 
 TEST(OpenMetrics, HasCountersAndHistograms)
@@ -68,7 +74,9 @@ TEST(OpenMetrics, HasCountersAndHistograms)
 	      "12345\n",
 	      "_bucket{isa=\"vmx\",code=\"12\",reason=\"HLT\",le=\"+Inf\"} 50\n",
 	      "_sum{isa=\"vmx\",code=\"12\",reason=\"HLT\"} 1000000000\n", "\nexitstat_vcpus 2\n",
-	      "\nexitstat_tsc_hertz 2445407000\n"})
+	      "\nexitstat_tsc_hertz 2445407000\n", "\nexitstat_counting 1\n",
+	      "\nexitstat_ticks 2445407000000\n",
+	      "\nexitstat_generation{generation=\"9e3779b97f4a7c15\"} 1\n"})
 		EXPECT_NE(text.find(line), std::string::npos) << line << text;
 	EXPECT_TRUE(text.ends_with("\n# EOF\n"));
 }
@@ -83,7 +91,8 @@ TEST(OpenMetrics, SeveralCpusShareEachMetric)
 	std::size_t types = 0;
 	for (std::size_t at = 0; (at = text.find("# TYPE", at)) != std::string::npos; at++)
 		types++;
-	EXPECT_EQ(types, 4U) << "exits, cycles, vCPUs, frequency:\n" << text;
+	EXPECT_EQ(types, 7U) << "exits, cycles, counting, generation, ticks, vCPUs, frequency:\n"
+			     << text;
 	EXPECT_NE(text.find("reason=\"HLT\",cpu=\"1\"} 50\n"), std::string::npos) << text;
 }
 
@@ -99,6 +108,14 @@ HLT                 50      5.0  1,000,000,000  88.3   20,000,000  4.09
 TOTAL           14,795    1,480  1,132,936,790 100.0       76,576  4.63
 11 VM-Exits that exitstat caused itself are left out.
 )");
+}
+
+TEST(Table, OfAnIntervalThatWasNotCounted)
+{
+	Report r = interval(booted_vmx(), 10);
+	r.snapshot.counting = false;
+	EXPECT_TRUE(table(r, {}).ends_with("\nNote: the host had switched the counting off: "
+					   "VM-Exits of that time are missing.\n"));
 }
 
 TEST(Table, OfACommand)

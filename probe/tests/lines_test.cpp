@@ -45,6 +45,17 @@ TEST(Lines, AreRatesASecond)
 )");
 }
 
+TEST(Lines, HaveNoFiguresOfWhatWasNotCounted)
+{
+	FakeKvm kvm = booted_vmx();
+	Lines lines({}, false);
+	lines.line(report(kvm, 10));
+	kvm.counting = false;
+	EXPECT_EQ("\n" + lines.line(report(kvm, 10)), R"(
+        -      -         -               -              -        -        -
+)");
+}
+
 TEST(Lines, HaveNoTimeInAnEmulator)
 {
 	Lines lines({}, false);

@@ -2,8 +2,10 @@
 /// \file
 /// exitstat as it would be in a VM: the whole program with a model of KVM beneath it. The file that
 /// MODEL_COUNTS names has what else happens, a line "CODE EXITS CYCLES" each, and may grow
-/// meanwhile. MODEL_VIEWS are the views there are, MODEL_RATE exits a second that come by
-/// themselves, MODEL_EMULATED makes the machine an emulator, MODEL_LOSES one that loses updates.
+/// meanwhile; a line "off" or "on" there is the host switching the counting, and "anew" moves the
+/// VM to another host, where all counters begin anew. MODEL_VIEWS are the views there are,
+/// MODEL_RATE exits a second that come by themselves, MODEL_EMULATED makes the machine an emulator,
+/// MODEL_LOSES one that loses updates. MODEL_GENERATION is that of the first host.
 #include "fake_kvm.hpp"
 #include "program.hpp"
 
@@ -33,10 +35,16 @@ int main(int argc, char **argv)
 	const bool lossy = environment("MODEL_LOSES", 0);
 	std::uint64_t own = 0, reads = 0;
 
+	std::uint64_t generation = environment("MODEL_GENERATION", kvm.generation);
+
 	kvm.before = [&] {
+		const std::chrono::duration<double> passed = boot_time() - start;
 		kvm.vcpus = first.vcpus;
 		kvm.away = first.away;
 		kvm.hist = first.hist;
+		kvm.counting = true;
+		kvm.ticks = first.ticks + std::uint64_t(passed.count() * 1e3 * kvm.tsc_khz);
+		kvm.generation = environment("MODEL_GENERATION", first.generation);
 		const auto add = [&](std::uint16_t code, std::uint64_t exits, std::uint64_t each) {
 			kvm.vcpus[0][code].exits += exits;
 			kvm.vcpus[0][code].cycles += exits * each;
@@ -46,24 +54,34 @@ int main(int argc, char **argv)
 				bucket++;
 			kvm.hist[code][bucket] += exits;
 		};
-		// Each read is a VM-Exit.
-		own += !lossy || ++reads % 50;
-		add(cpuid_reason(Isa(kvm.isa)), own, 1'200);
 		if (const char *path = std::getenv("MODEL_COUNTS")) {
 			std::ifstream file(path);
-			for (std::uint64_t code, exits, cycles; file >> code >> exits >> cycles;)
-				add(std::uint16_t(code), exits, exits ? cycles / exits : 0);
+			for (std::string word; file >> word;) {
+				if (word == "on" || word == "off") {
+					kvm.counting = word == "on";
+				} else if (word == "anew") {
+					kvm.generation++;
+					kvm.ticks =
+						std::uint64_t(passed.count() * 1e3 * kvm.tsc_khz);
+					kvm.vcpus.assign(2, {});
+					kvm.away.clear();
+					kvm.hist.clear();
+				} else if (std::uint64_t exits, cycles;
+					   file >> exits >> cycles && kvm.counting) {
+					add(std::uint16_t(std::stoul(word)), exits,
+					    exits ? cycles / exits : 0);
+				}
+			}
 		}
-		const std::chrono::duration<double> passed = boot_time() - start;
+		// Each read is a VM-Exit.
+		if (kvm.generation != generation)
+			own = 0;
+		generation = kvm.generation;
+		own += kvm.counting && (!lossy || ++reads % 50);
+		add(cpuid_reason(Isa(kvm.isa)), own, 1'200);
 		const auto by_time = std::uint64_t(passed.count() * double(rate));
 		add(30, by_time, 10'000);
 		add(48, by_time / 3, 4'500);
-	};
-	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
-		if (const auto view = View(ecx >> 24); view != View::reason && view != View::away)
-			return;
-		if (known_name(Isa::vmx, std::uint16_t(ecx)).empty())
-			r = error_answer;
 	};
 	return program(argc, argv, kvm.cpuid(), environment("MODEL_EMULATED", 0) ? 1 : 18);
 }

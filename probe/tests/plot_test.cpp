@@ -261,6 +261,14 @@ TEST(PlotScript, HasEightColoursAndAllOthers)
 	EXPECT_NEAR(block(twelve, "rates")[0].back(), rate, rate * 1e-5);
 }
 
+TEST(PlotScript, SaysWhatWasNotCounted)
+{
+	Session session = one_second();
+	EXPECT_FALSE(has(svg(session), "not counted"));
+	session.samples[1].counting = false;
+	EXPECT_TRUE(has(svg(session), "; not counted all the time"));
+}
+
 TEST(PlotScript, HasNoMoreThanAPictureCanShow)
 {
 	const Session session = busy(10'000, 3);

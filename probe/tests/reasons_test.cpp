@@ -63,6 +63,50 @@ void expect_same_names(Isa isa, const std::map<std::int64_t, std::string> &expec
 	EXPECT_EQ(known_name(isa, other_reason), "other");
 }
 
+TEST(Leaf, ConstantsAreTheHeaders)
+{
+	const std::string text = slurp(EXITSTAT_UAPI_DIR "/asm/kvm_exit_stats.h");
+	if (text.empty())
+		GTEST_SKIP() << "these headers are not of a kernel with exit statistics";
+	const auto header = defines(text);
+	const auto is = [&](const char *name) {
+		return header.at(std::string("KVM_EXIT_STATS_") + name);
+	};
+	EXPECT_EQ(header.at("KVM_CPUID_EXIT_STATS"), leaf);
+	EXPECT_EQ(is("ABI_VERSION"), abi_version);
+	EXPECT_EQ(is("MAGIC"), magic_number);
+	for (const auto &[name, view] : {std::pair("VIEW_TOTAL", View::total),
+					 {"VIEW_INFO", View::info},
+					 {"VIEW_REASON", View::reason},
+					 {"VIEW_AWAY", View::away},
+					 {"VIEW_HIST", View::hist},
+					 {"VIEW_NEXT", View::next}})
+		EXPECT_EQ(is(name), int(view)) << name;
+	EXPECT_EQ(is("SCOPE_VM"), int(Scope::vm));
+	EXPECT_EQ(is("SCOPE_VCPU"), int(Scope::vcpu));
+	EXPECT_EQ(is("ISA_VMX"), int(Isa::vmx));
+	EXPECT_EQ(is("ISA_SVM"), int(Isa::svm));
+	EXPECT_EQ(is("REASON_OTHER"), other_reason);
+	EXPECT_EQ(is("ERROR"), error_answer.edx);
+	std::string spelled;
+	for (const char *name : {"SIGNATURE_EBX", "SIGNATURE_ECX", "SIGNATURE_EDX"})
+		spelled += exit_stats::text({std::uint32_t(is(name))});
+	EXPECT_EQ(spelled, signature);
+	EXPECT_EQ(is("COUNTING"), counting_bit);
+
+	// All of a field, and nothing else.
+	const auto field = [&](const char *mask, const char *shift) {
+		return std::uint32_t(is(mask) << is(shift));
+	};
+	EXPECT_EQ(selector(View(is("VIEW_MASK")), 0) - selector(View(0), 0),
+		  field("VIEW_MASK", "VIEW_SHIFT"));
+	EXPECT_EQ(selector(View(0), std::uint8_t(is("INDEX_MASK"))) - selector(View(0), 0),
+		  field("INDEX_MASK", "INDEX_SHIFT"));
+	EXPECT_EQ(selector(View(0), 0, std::uint16_t(is("REASON_MASK"))) - selector(View(0), 0),
+		  std::uint32_t(is("REASON_MASK")));
+	EXPECT_EQ(selector(View(0), 0), field("MAGIC", "MAGIC_SHIFT"));
+}
+
 TEST(Reasons, VmxNamesAreTheHeaders)
 {
 	expect_same_names(Isa::vmx, entries("vmx.h", "VMX_EXIT_REASONS"));

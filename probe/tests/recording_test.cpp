@@ -36,13 +36,15 @@ namespace exit_stats
 static bool operator==(const Snapshot &a, const Snapshot &b)
 {
 	return a.time == b.time && a.vcpus == b.vcpus && a.total == b.total &&
-	       a.reasons == b.reasons && a.own_exits == b.own_exits;
+	       a.reasons == b.reasons && a.own_exits == b.own_exits && a.ticks == b.ticks &&
+	       a.generation == b.generation && a.counting == b.counting;
 }
 
 static bool operator==(const Info &a, const Info &b)
 {
 	return a.abi_version == b.abi_version && a.views == b.views && a.isa == b.isa &&
-	       a.vcpus == b.vcpus && a.tsc_khz == b.tsc_khz && a.buckets == b.buckets;
+	       a.vcpus == b.vcpus && a.tsc_khz == b.tsc_khz && a.buckets == b.buckets &&
+	       a.generation == b.generation;
 }
 
 static bool operator==(const Session &a, const Session &b)
@@ -114,7 +116,7 @@ protected:
 Session vmx(std::vector<std::string> command = {})
 {
 	return {std::chrono::system_clock::time_point(1'763'720'000'123'456'789ns),
-		{1, 0b111111, Isa::vmx, 2, 2'445'407, 32},
+		{1, 0b111111, Isa::vmx, 2, 2'445'407, 32, 7},
 		false,
 		1234,
 		std::move(command),
@@ -143,6 +145,7 @@ public:
 			now.reasons.push_back({{1'000'000, 2'000'000'000}, code});
 			now.reasons.back().histogram.resize(32);
 		}
+		now.generation = isa == Isa::vmx ? 7 : 0;
 		now.own_exits = isa == Isa::vmx ? 100 : 0;
 	}
 
@@ -150,6 +153,7 @@ public:
 	Snapshot read(Details details, unsigned most = 1000)
 	{
 		now.time += 1s + std::chrono::nanoseconds(random() % 100'000);
+		now.ticks += 2'445'407'000 + random() % 1'000'000;
 		now.own_exits += 27;
 		now.total = {random() % 50, random() % 50'000};
 		for (ReasonCount &r : now.reasons) {
@@ -203,7 +207,7 @@ Session record(const std::string &path, Session session, std::vector<Snapshot> s
 /// Two sessions of different VMs.
 std::vector<Session> record_two(const std::string &path)
 {
-	Vm intel = busy_vmx(), amd(Isa::svm, {0x72, 0x78, 0x400, 0xFFFF});
+	Vm intel = busy_vmx(), amd(Isa::svm, {0x72, 0x78, 0x400, other_reason});
 	std::vector<Snapshot> a, b;
 	for (int i = 0; i < 10; i++)
 		a.push_back(intel.read(i % 3 ? Details::none : Details::all));
@@ -230,7 +234,7 @@ std::vector<Session> first_frames(const std::vector<Session> &sessions, std::siz
 // ---- The format, a second time, after its description ------------------------------------------
 
 const std::string magic = "\x89"
-			  "exst\r\n\x01";
+			  "exst\r\n\x02";
 
 std::string number(std::uint64_t n)
 {
@@ -286,7 +290,8 @@ std::vector<std::size_t> frame_ends(const std::string &file)
 	return ends;
 }
 
-const std::string session_payload = numbers({1, 0, 0, 1, 0b111111, 1, 2, 2'445'407, 32, 1234, 0});
+const std::string session_payload =
+	numbers({1, 0, 0, 1, 0b111111, 1, 2, 2'445'407, 32, 7, 1234, 0});
 
 TEST_F(Recording, IsWhatItsFormatSays)
 {
@@ -296,9 +301,13 @@ TEST_F(Recording, IsWhatItsFormatSays)
 		   .vcpus = 2,
 		   .total = {107, 5001},
 		   .reasons = {{{7, 1000}, 10}, {{93, 4000}, 30}},
-		   .own_exits = 5};
+		   .own_exits = 5,
+		   .ticks = 9000,
+		   .generation = 7};
 	Snapshot b = a;
 	b.time += 1s;
+	b.ticks += 3000;
+	b.counting = false;
 	b.reasons[1] = {{94, 4500}, 30, 3, 9500, Histogram(32)};
 	b.reasons[0].away_cycles = 1000;
 	b.reasons[0].histogram = Histogram(32);
@@ -306,20 +315,25 @@ TEST_F(Recording, IsWhatItsFormatSays)
 	b.reasons[1].histogram[31] = 1;
 	b.total = {101, 5500};
 	// A reset.
-	Snapshot c{.time = b.time, .vcpus = 3, .total = {1, 2}, .reasons = {{{1, 2}, 48}}};
+	Snapshot c{.time = b.time,
+		   .vcpus = 3,
+		   .total = {1, 2},
+		   .reasons = {{{1, 2}, 48}},
+		   .ticks = b.ticks,
+		   .generation = 7};
 	record(path, session, {a, b, c});
 
 	EXPECT_EQ(contents(path),
 		  magic +
 			  frame(numbers({1, 1'763'720'000'123'456'789, 1, 1, 0b111111, 1, 2,
-					 2'445'407, 32, 1234, 2}) +
+					 2'445'407, 32, 7, 1234, 2}) +
 				"\x04make"s + "\0"s) +
-			  frame(numbers({2, 0, 300, 2, 7, 1, 5, 2, // sample
-					 10, 7, 1000,		   // CPUID
-					 19, 93, 4000})) +	   // IO_INSTRUCTION: 30 - 11
-			  frame(numbers({2, 0b110, 1'000'000'000, 2, 0, 0, 0, 1, // sample
+			  frame(numbers({2, 0, 300, 9000, 2, 7, 1, 5, 2, // sample
+					 10, 7, 1000,			 // CPUID
+					 19, 93, 4000})) +		 // IO_INSTRUCTION: 30 - 11
+			  frame(numbers({2, 0b1110, 1'000'000'000, 3000, 2, 0, 0, 0, 1, // sample
 					 30, 1, 500, 3, 5000, 1 << 12 | 1U << 31, 93, 1})) +
-			  frame(numbers({2, 0b001, 0, 3, 0, 0, 0, 1, 48, 1, 2})));
+			  frame(numbers({2, 0b001, 0, 0, 3, 0, 0, 0, 1, 48, 1, 2})));
 	session.samples = {a, b, c};
 	EXPECT_EQ(load(path), std::vector{session});
 }
@@ -330,6 +344,27 @@ TEST_F(Recording, HasTheSessionsOfAllRuns)
 {
 	const auto sessions = record_two(path);
 	EXPECT_EQ(load(path), sessions);
+}
+
+TEST_F(Recording, BeginsAnewWithTheCounters)
+{
+	Vm vm = busy_vmx();
+	Session first = vmx(), second = vmx({"make"});
+	second.info.generation = 8;
+	Recorder recorder(path, first);
+	for (Session *session : {&first, &second}) {
+		vm.now.generation = session->info.generation;
+		if (session == &second)
+			recorder.begin(second);
+		for (int i = 0; i < 2; i++) {
+			session->samples.push_back(vm.read(Details::all));
+			recorder.add(session->samples.back());
+		}
+	}
+	EXPECT_EQ(load(path), (std::vector{first, second}));
+	EXPECT_TRUE(was_counting(first));
+	first.samples[1].counting = false;
+	EXPECT_FALSE(was_counting(first));
 }
 
 TEST_F(Recording, MayHaveNoSamples)
@@ -356,8 +391,11 @@ TEST_F(Recording, KeepsCountersOfAllSizesThatGoAnywhere)
 		s.time = time += std::chrono::nanoseconds(any() >> 9);
 		s.vcpus = std::uint32_t(any());
 		s.own_exits = any();
+		s.ticks = any();
+		s.generation = 7;
+		s.counting = random() % 2;
 		const bool histograms = random() % 2, away = random() % 2;
-		for (std::uint32_t code = 0; code <= UINT16_MAX; code += any() % 30'000) {
+		for (std::uint32_t code = 0; code <= other_reason; code += any() % 1000) {
 			ReasonCount r{{any() >> 8, any() >> 8}, std::uint16_t(code)};
 			if (away) {
 				r.away_cycles = r.cycles + (any() >> 1);
@@ -381,7 +419,8 @@ TEST_F(Recording, OfSixtyFourBuckets)
 {
 	Session session = vmx();
 	session.info.buckets = 64;
-	Snapshot s{.total = {1, 1}, .reasons = {{{1, 1}, 10, 0, 0, Histogram(64)}}};
+	Snapshot s{
+		.total = {1, 1}, .reasons = {{{1, 1}, 10, 0, 0, Histogram(64)}}, .generation = 7};
 	s.reasons[0].histogram[63] = max;
 	EXPECT_EQ(load((record(path, session, {s, s}), path))[0].samples, (std::vector{s, s}));
 }
@@ -404,9 +443,9 @@ TEST_F(Recording, IsSmall)
 	RecordProperty("bytes_idle", int(idle));
 	RecordProperty("bytes_counts", int(counts));
 	RecordProperty("bytes_all", int(all));
-	EXPECT_LE(idle, 22U);
-	EXPECT_LE(counts, 80U);
-	EXPECT_LE(all, 200U);
+	EXPECT_LE(idle, 27U);
+	EXPECT_LE(counts, 85U);
+	EXPECT_LE(all, 205U);
 }
 
 // ---- What is not a recording -------------------------------------------------------------------
@@ -440,13 +479,15 @@ TEST_F(Recording, ForeignFilesAreRefused)
 		put_contents(path, foreign);
 		expect_refused(path, 0, "not a recording of exitstat");
 	}
-	put_contents(path, magic.substr(0, 7) + "\x02");
-	expect_refused(path, 0, "a recording in a format that this program does not read");
+	for (const char version : {1, 3}) {
+		put_contents(path, magic.substr(0, 7) + version);
+		expect_refused(path, 0, "a recording in a format that this program does not read");
+	}
 }
 
 TEST_F(Recording, DamagedPayloadsAreRefused)
 {
-	const std::string ok = numbers({2, 0, 5, 1, 0, 0, 0, 0});
+	const std::string ok = numbers({2, 0, 5, 0, 1, 0, 0, 0, 0});
 	const std::string huge(10, '\xFF');
 	const struct {
 		const char *how;
@@ -458,42 +499,43 @@ TEST_F(Recording, DamagedPayloadsAreRefused)
 		{"longer than all of it", ok.substr(0, ok.size() - 1)},
 		{"a sample has a rest", ok + "\0"s},
 		{"a session has a rest", session_payload + "\0"s},
-		{"it has 8 where 7 is the most", numbers({2, 8, 5, 1, 0, 0, 0, 0})},
+		{"it has 16 where 15 is the most", numbers({2, 16, 5, 0, 1, 0, 0, 0, 0})},
 		{"it has 2 where 1 is the most",
-		 numbers({1, 0, 2, 1, 0b111111, 1, 2, 2'445'407, 32, 1234, 0})},
-		{"ABI version 2", numbers({1, 0, 0, 2, 0b111111, 1, 2, 2'445'407, 32, 1234, 0})},
+		 numbers({1, 0, 2, 1, 0b111111, 1, 2, 2'445'407, 32, 7, 1234, 0})},
+		{"ABI version 2", numbers({1, 0, 0, 2, 0b111111, 1, 2, 2'445'407, 32, 7, 1234, 0})},
 		{"instruction set 3",
-		 numbers({1, 0, 0, 1, 0b111111, 3, 2, 2'445'407, 32, 1234, 0})},
-		{"is the most", numbers({1, max / 2 + 1, 0, 1, 0b111111, 1, 2, 0, 32, 1234, 0})},
-		{"is the most", numbers({1, 0, 0, 1, 0b111111, 1, 1ULL << 32, 0, 32, 1234, 0})},
-		{"longer than all of it", session_payload.substr(0, 14) + numbers({max})},
-		{"longer than all of it", session_payload.substr(0, 14) + numbers({1, 2}) + "a"},
+		 numbers({1, 0, 0, 1, 0b111111, 3, 2, 2'445'407, 32, 7, 1234, 0})},
+		{"is the most", numbers({1, max / 2 + 1, 0, 1, 0b111111, 1, 2, 0, 32, 7, 1234, 0})},
+		{"is the most", numbers({1, 0, 0, 1, 0b111111, 1, 1ULL << 32, 0, 32, 7, 1234, 0})},
+		{"longer than all of it", session_payload.substr(0, 15) + numbers({max})},
+		{"longer than all of it", session_payload.substr(0, 15) + numbers({1, 2}) + "a"},
 		// Numbers: of 65 bits and more, and longer than they need be.
 		{"a number in it is too long", "\x02\0"s + huge},
 		{"a number in it is too long", "\x02\0"s + std::string(9, '\x80') + "\x02"},
 		{"a number in it is too long", "\x02\0\x85\0\x01\0\0\0\0"s},
 		// Time: beyond 2^63 ns after the boot, at once or with the last sample.
-		{"is the most", numbers({2, 0, max / 2 + 1, 1, 0, 0, 0, 0})},
-		{"is the most", numbers({2, 0, max / 2 - 99, 1, 0, 0, 0, 0})},
-		{"is the most", numbers({2, 0, 5, 1ULL << 32, 0, 0, 0, 0})},
+		{"is the most", numbers({2, 0, max / 2 + 1, 0, 1, 0, 0, 0, 0})},
+		{"is the most", numbers({2, 0, max / 2 - 99, 0, 1, 0, 0, 0, 0})},
+		{"is the most", numbers({2, 0, 5, 0, 1ULL << 32, 0, 0, 0, 0})},
 		// Reasons: more than are there, out of the range.
-		{"longer than all of it", numbers({2, 0, 5, 1, 0, 0, 0, max})},
-		{"longer than all of it", numbers({2, 0, 5, 1, 0, 0, 0, 2, 10, 1, 1})},
-		{"it has 65536 where 65535", numbers({2, 0, 5, 1, 0, 0, 0, 1, 65536, 1, 1})},
-		{"it has 65525 where 65524",
-		 numbers({2, 0, 5, 1, 0, 0, 0, 2, 10, 1, 1, 65525, 1, 1})},
-		{"too many reasons", numbers({2, 0, 5, 1, 0, 0, 0, 2, 65535, 1, 1, 0, 1, 1})},
+		{"longer than all of it", numbers({2, 0, 5, 0, 1, 0, 0, 0, max})},
+		{"longer than all of it", numbers({2, 0, 5, 0, 1, 0, 0, 0, 2, 10, 1, 1})},
+		{"it has 2048 where 2047", numbers({2, 0, 5, 0, 1, 0, 0, 0, 1, 2048, 1, 1})},
+		{"it has 2037 where 2036",
+		 numbers({2, 0, 5, 0, 1, 0, 0, 0, 2, 10, 1, 1, 2037, 1, 1})},
+		{"too many reasons", numbers({2, 0, 5, 0, 1, 0, 0, 0, 2, 2047, 1, 1, 0, 1, 1})},
 		// Buckets that there are not.
 		{"it has 4294967296 where 4294967295",
-		 numbers({2, 4, 5, 1, 0, 0, 0, 1, 10, 1, 1, 1ULL << 32, 1})},
+		 numbers({2, 4, 5, 0, 1, 0, 0, 0, 1, 10, 1, 1, 1ULL << 32, 1})},
 		// Sums.
-		{"a total does not fit", numbers({2, 0, 5, 1, max, 0, 0, 1, 10, 1, 1})},
-		{"a total does not fit", numbers({2, 0, 5, 1, 0, 1, 0, 1, 10, 1, max})},
-		{"a total does not fit", numbers({2, 0, 5, 1, 0, 0, 0, 2, 1, max, 0, 0, max, 0})},
-		{"time away does not fit", numbers({2, 2, 5, 1, 0, 0, 0, 1, 10, 1, 1, 0, max})},
+		{"a total does not fit", numbers({2, 0, 5, 0, 1, max, 0, 0, 1, 10, 1, 1})},
+		{"a total does not fit", numbers({2, 0, 5, 0, 1, 0, 1, 0, 1, 10, 1, max})},
+		{"a total does not fit",
+		 numbers({2, 0, 5, 0, 1, 0, 0, 0, 2, 1, max, 0, 0, max, 0})},
+		{"time away does not fit", numbers({2, 2, 5, 0, 1, 0, 0, 0, 1, 10, 1, 1, 0, max})},
 	};
 	const std::string good =
-		magic + frame(session_payload) + frame(numbers({2, 0, 100, 1, 0, 0, 0, 0}));
+		magic + frame(session_payload) + frame(numbers({2, 0, 100, 0, 1, 0, 0, 0, 0}));
 	for (const auto &[how, payload] : cases) {
 		put_contents(path, good + frame(payload) + frame(ok));
 		expect_refused(path, good.size(), how);
@@ -506,10 +548,12 @@ TEST_F(Recording, HistogramsOfNoKnownShapeAreRefused)
 {
 	for (const std::uint64_t buckets : {0U, 1U, 33U, 66U, 0xFFFFFFFFU}) {
 		const std::string good =
-			magic + frame(numbers({1, 0, 0, 1, 0b111111, 1, 2, 0, buckets, 1234, 0}));
-		put_contents(path, good + frame(numbers({2, 4, 5, 1, 0, 0, 0, 1, 10, 1, 1, 1, 1})));
+			magic +
+			frame(numbers({1, 0, 0, 1, 0b111111, 1, 2, 0, buckets, 7, 1234, 0}));
+		put_contents(path,
+			     good + frame(numbers({2, 4, 5, 0, 1, 0, 0, 0, 1, 10, 1, 1, 1, 1})));
 		expect_refused(path, good.size(), "histograms where there are none");
-		put_contents(path, good + frame(numbers({2, 0, 5, 1, 0, 0, 0, 1, 10, 1, 1})));
+		put_contents(path, good + frame(numbers({2, 0, 5, 0, 1, 0, 0, 0, 1, 10, 1, 1})));
 		EXPECT_EQ(load(path)[0].samples.size(), 1U);
 	}
 }
@@ -517,7 +561,7 @@ TEST_F(Recording, HistogramsOfNoKnownShapeAreRefused)
 TEST_F(Recording, DamagedFramesAreRefused)
 {
 	const std::string good = magic + frame(session_payload);
-	const std::string ok = frame(numbers({2, 0, 5, 1, 0, 0, 0, 0}));
+	const std::string ok = frame(numbers({2, 0, 5, 0, 1, 0, 0, 0, 0}));
 	const std::string bad = "\x08\x02\0\x05\x01\0\0\0\0"s + "abcd";
 	const std::pair<const char *, std::string> cases[] = {
 		// Lengths that no frame has.
@@ -536,13 +580,13 @@ TEST_F(Recording, DamagedFramesAreRefused)
 		// Frames that a torn one would have swallowed.
 		{"whole frames among them", "\x80\x80\x80\x04"s + std::string(100, '\0') + ok},
 		{"whole frames among them", "\xFF\x01" + ok + "x"},
-		{"checksum", "\x0F\x02" + ok + "x" + "abcd"},
+		{"checksum", "\x10\x02" + ok + "x" + "abcd"},
 	};
 	for (const auto &[how, bytes] : cases) {
 		put_contents(path, good + bytes);
 		expect_refused(path, good.size(), how);
 	}
-	put_contents(path, magic + frame(numbers({2, 0, 5, 1, 0, 0, 0, 0})));
+	put_contents(path, magic + frame(numbers({2, 0, 5, 0, 1, 0, 0, 0, 0})));
 	expect_refused(path, magic.size(), "neither a session nor a sample of one");
 }
 
@@ -641,13 +685,13 @@ TEST_F(Recording, MaliceIsRefusedOrHarmless)
 
 TEST_F(Recording, DoesNotTakeAllMemory)
 {
-	// 65,536 reasons with a histogram each, and then a sample of few bytes again and again.
-	std::string all = numbers({2, 4, 5, 1, 0, 0, 0, 65536});
-	for (int code = 0; code < 65536; code++)
+	// 2,048 reasons with a histogram each, and then a sample of few bytes again and again.
+	std::string all = numbers({2, 4, 5, 0, 1, 0, 0, 0, 2048});
+	for (int code = 0; code < 2048; code++)
 		all += numbers({0, 1, 1, 1, 1});
 	std::string file = magic + frame(session_payload) + frame(all);
 	for (int i = 0; i < 10'000; i++)
-		file += frame(numbers({2, 4, 5, 1, 0, 0, 0, 0}));
+		file += frame(numbers({2, 4, 5, 0, 1, 0, 0, 0, 0}));
 	put_contents(path, file);
 	try {
 		load_recording(path, 64 << 20);
@@ -857,6 +901,10 @@ TEST_F(Recording, RefusesWhatNoReaderMakes)
 		 [](Snapshot &s) {
 			 s.reasons[3].histogram.resize(65);
 		 }},
+		{"another generation",
+		 [](Snapshot &s) {
+			 s.generation++;
+		 }},
 		{"less time away",
 		 [](Snapshot &s) {
 			 s.reasons[3].away_cycles = 1;
@@ -935,7 +983,7 @@ Snapshot large_sample(std::size_t i)
 {
 	constexpr std::uint64_t reasons = 2000;
 	const std::uint64_t each = std::uint64_t(1) << (50 + i % 2);
-	Snapshot s{.time = std::chrono::seconds(i), .vcpus = 2};
+	Snapshot s{.time = std::chrono::seconds(i), .vcpus = 2, .generation = 7};
 	for (std::uint64_t code = 0; code < reasons; code++)
 		s.reasons.push_back({{each, each}, std::uint16_t(code)});
 	s.total = {reasons * each, reasons * each};

@@ -193,6 +193,48 @@ TEST(Table, SomeDetailsOnly)
 	}
 }
 
+// A guest that has booted again 10 s ago.
+TEST(Table, SharesAreOfTheTimeSinceTheCountersBegan)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.ticks /= 10; // 100 s
+	const auto out = [&] {
+		return written([&](const Output &output) {
+			Reader reader(kvm.cpuid(), [] { return std::chrono::seconds(10); });
+			show({reader, false}, {}, {.output = output});
+		});
+	};
+	EXPECT_NE(out().find("20,000,000  8,178,598  0.41\n"), std::string::npos) << out();
+	// Nor is there another denominator to fall back on.
+	kvm.has_age = false;
+	EXPECT_NE(out().find("20,000,000  8,178,598     -\n"), std::string::npos) << out();
+}
+
+TEST(Table, SaysWhereNothingIsCounted)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.counting = false;
+	const std::string note =
+		"\nNote: the host has switched the counting off: VM-Exits since then "
+		"are missing.\n";
+	EXPECT_TRUE(run(kvm, {}).ends_with(note)) << run(kvm, {});
+	EXPECT_EQ(run(kvm, {.style = {.header = false}}).find("Note"), std::string::npos);
+}
+
+TEST(News, OfTheHost)
+{
+	const Snapshot a{.generation = 1}, b{.generation = 2};
+	const Snapshot off{.generation = 2, .counting = false};
+	EXPECT_EQ(news(a, a), "");
+	EXPECT_EQ(news(off, off), "");
+	EXPECT_EQ(news(b, a), "the counters began anew, as the VM was restored or migrated: what "
+			      "follows is from then on");
+	EXPECT_EQ(news(off, b),
+		  "the host has switched the counting off: no VM-Exits means nothing");
+	EXPECT_EQ(news(b, off), "the host counts VM-Exits again");
+	EXPECT_EQ(news(off, a), news(b, a) + "; " + news(off, b));
+}
+
 TEST(Table, SortKeys)
 {
 	// Two reasons with the same numbers are ordered by code.
@@ -225,8 +267,9 @@ TEST(Json, Vm)
 	FakeKvm kvm = booted_vmx();
 	kvm.vcpus.resize(1);
 	EXPECT_EQ(run(kvm, {.format = Format::json}),
-		  R"({"schema":1,"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,)"
-		  R"("emulated":false,"scope":"vm","cpu":null,"period":"since_start",)"
+		  R"({"schema":2,"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,)"
+		  R"("emulated":false,"counting":true,"generation":"9e3779b97f4a7c15",)"
+		  R"("ticks":2445407000000,"scope":"vm","cpu":null,"period":"since_start",)"
 		  R"("uptime":1000.0,"seconds":1000.0,"total":{"exits":14645,"cycles":132816790,)"
 		  R"("ns":54312754,"cpu_percent":0.0054},"reasons":[)"
 		  R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789,)"
@@ -269,12 +312,26 @@ TEST(Json, NumbersSurviveARoundTrip)
 	EXPECT_EQ(j["isa"], "SVM");
 	EXPECT_TRUE(j["tsc_khz"].is_null());
 	EXPECT_EQ(j["emulated"], true);
+	EXPECT_TRUE(j["seconds"].is_null());
+	EXPECT_EQ(j["ticks"], kvm.ticks);
 	EXPECT_TRUE(j["total"]["exits"].is_number_integer());
 	EXPECT_EQ(j["total"]["exits"], max);
 	EXPECT_EQ(j["total"]["cycles"], max);
 	EXPECT_EQ(j["reasons"][0]["exits"], max - 1);
 	EXPECT_EQ(j["reasons"][1]["name"], "reason 0x49");
 	EXPECT_EQ(j["reasons"][1]["code"], 0x49);
+}
+
+TEST(Json, OfAHostThatDoesNotTellOrCount)
+{
+	FakeKvm kvm = booted_svm();
+	kvm.has_age = kvm.counting = false;
+	const auto j = nlohmann::json::parse(run(kvm, {.format = Format::json}));
+	EXPECT_EQ(j["counting"], false);
+	for (const char *key : {"generation", "ticks", "seconds"})
+		EXPECT_TRUE(j[key].is_null()) << key;
+	EXPECT_TRUE(j["total"]["cpu_percent"].is_null());
+	EXPECT_EQ(j["uptime"], 1000.0);
 }
 
 TEST(Json, NothingHappenedYet)
@@ -291,27 +348,31 @@ TEST(Raw, IsWhatATableIsMadeOf)
 	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
 	EXPECT_EQ("\n" + run(kvm, {.raw = Raw::all}), R"(
 INPUT ECX     EAX        EBX        ECX        EDX        VIEW
-0x01000000 -> 0x00270001 0x454d564b 0x53746978 0x73746174 INFO 0
-0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
-0x01010000 -> 0x00000001 0x00000001 0x0025505f 0x00000020 INFO 1
-0x05000000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
-0x02000030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION
-0x05000031 -> 0x00000000 0x00000000 0x00000000 0xffffffff NEXT 0x31
-0x00000000 -> 0x00000002 0x00000003 0x00000004 0x00000001 TOTAL
+0xe5710000 -> 0x00270001 0x454d564b 0x53746978 0x73746174 INFO 0
+0xe5710800 -> 0x00000101 0x00000001 0x0025505f 0x00000020 INFO 1
+0xe5711000 -> 0x5d9d95c0 0x9e3779b9 0x7f4a7c15 0x00000239 INFO 2
+0xe5710800 -> 0x00000101 0x00000001 0x0025505f 0x00000020 INFO 1
+0xe5750000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
+0xe5720030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION
+0xe5750031 -> 0x00000000 0x00000000 0x00000000 0xffffffff NEXT 0x31
+0xe5700000 -> 0x00000002 0x00000003 0x00000004 0x00000001 TOTAL
+0xe5711000 -> 0x5d9d95c0 0x9e3779b9 0x7f4a7c15 0x00000239 INFO 2
 )");
 }
 
 TEST(Raw, AsksWhatItIsTold)
 {
 	const std::pair<std::uint32_t, std::string> cases[] = {
-		{0x0000'0000, "0x00000000 -> 0x000003b4 0x00000000 0x004567af 0x00000000 TOTAL"},
-		{0x0007'0000, "0x00070000 -> 0x00000000 0x00000000 0x00000000 0xffffffff TOTAL 7"},
-		{0x0200'0400,
-		 "0x02000400 -> 0x00000384 0x00000000 0x0044aa20 0x00000000 REASON npf"},
-		{0x0403'0078,
-		 "0x04030078 -> 0x000003b4 0x00000000 0x004567af 0x00000000 HIST 3 hlt"},
-		{0xFF00'0000,
-		 "0xff000000 -> 0x000003b4 0x00000000 0x004567af 0x00000000 undefined"},
+		{0, "0x00000000 -> 0x000003b4 0x00000000 0x004567af 0x00000000 TOTAL"},
+		{0x7FFD'0400, "0x7ffd0400 -> 0x000003b4 0x00000000 0x004567af 0x00000000 TOTAL"},
+		{0xE570'3800, "0xe5703800 -> 0x00000000 0x00000000 0x00000000 0xffffffff TOTAL 7"},
+		{0xE572'0400,
+		 "0xe5720400 -> 0x00000384 0x00000000 0x0044aa20 0x00000000 REASON npf"},
+		{0xE572'0049, "0xe5720049 -> 0x00000001 0x00000000 0x00000007 0x00000000 REASON "
+			      "reason 0x49"},
+		{0xE574'1878,
+		 "0xe5741878 -> 0x00000000 0x00000000 0x00000000 0xffffffff HIST 3 hlt"},
+		{0xE576'0072, "0xe5760072 -> 0x00000000 0x00000000 0x00000000 0xffffffff view 0x6"},
 	};
 	for (const auto &[ecx, expected] : cases) {
 		FakeKvm kvm = booted_svm();
@@ -364,8 +425,9 @@ TEST(Vcpu, RawAsksForScopeOne)
 {
 	FakeKvm kvm = real_cpus();
 	run(kvm, {.raw = Raw::all, .cpus = {sched_getcpu()}});
-	const std::vector<std::uint32_t> expected{0x01000000, 0x01010000, 0x01010000, 0x05010000,
-						  0x0201000A, 0x0501000B, 0x00010000};
+	const std::vector<std::uint32_t> expected{0xE571'0000, 0xE571'0800, 0xE571'1000,
+						  0xE571'0800, 0xE575'0800, 0xE572'080A,
+						  0xE575'080B, 0xE570'0800, 0xE571'1000};
 	EXPECT_EQ(kvm.asked, expected);
 }
 

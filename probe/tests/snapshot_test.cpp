@@ -83,14 +83,16 @@ TEST(Read, NothingHappenedYet)
 	EXPECT_EQ(s.total, Count{});
 }
 
-TEST(Read, CostsTwoCpuidsAReasonAndThree)
+TEST(Read, CostsTwoCpuidsAReasonAndFour)
 {
 	FakeKvm kvm = booted_vmx();
 	Reader reader(kvm.cpuid());
 	kvm.asked.clear();
 	reader.read();
-	EXPECT_EQ(kvm.asked.size(), 3 + 2 * 4U);
-	EXPECT_EQ(kvm.asked.back(), selector(View::total, Scope::vm)) << "the total comes last";
+	ASSERT_EQ(kvm.asked.size(), 4 + 2 * 4U);
+	EXPECT_EQ(kvm.asked[2 + 2 * 4U], selector(View::total, Scope::vm))
+		<< "the total comes last of the counters";
+	EXPECT_EQ(kvm.asked.back(), selector(View::info, 2)) << "whose they were";
 }
 
 // Every CPUID is an exit itself, and on each another vCPU makes exits for all reasons, old and new.
@@ -112,11 +114,95 @@ TEST(Read, TotalIsNeverBelowTheSumWhileCountersMove)
 	}
 }
 
+TEST(Read, WhoseTheCountersAre)
+{
+	FakeKvm kvm = booted_vmx();
+	Snapshot s = read_vm(kvm);
+	EXPECT_EQ(s.ticks, kvm.ticks);
+	EXPECT_EQ(s.generation, kvm.generation);
+	EXPECT_TRUE(s.counting);
+	EXPECT_EQ(time_since_start(detect(kvm.cpuid()), s), std::chrono::seconds(1000));
+
+	kvm.counting = false;
+	EXPECT_FALSE(read_vm(kvm).counting);
+	kvm.has_age = false;
+	s = read_vm(kvm);
+	EXPECT_EQ(s.ticks, 0U);
+	EXPECT_EQ(s.generation, 0U);
+	EXPECT_EQ(time_since_start(detect(kvm.cpuid()), s).count(), 0);
+	kvm.has_age = true;
+	kvm.tsc_khz = 0;
+	EXPECT_EQ(time_since_start(detect(kvm.cpuid()), read_vm(kvm)).count(), 0);
+	kvm.tsc_khz = 1;
+	kvm.ticks = std::numeric_limits<std::uint64_t>::max();
+	EXPECT_GT(time_since_start(detect(kvm.cpuid()), read_vm(kvm)),
+		  std::chrono::hours(2'000'000));
+}
+
+/// The VM is migrated at its n-th CPUID from now, to where nothing has been counted but these.
+void migrate_at(FakeKvm &kvm, int n, FakeKvm::Counts counts)
+{
+	kvm.before = [&kvm, n, counts]() mutable {
+		if (n-- != 1)
+			return;
+		kvm.generation++;
+		kvm.ticks = 77;
+		kvm.tsc_khz = 3'000'000;
+		kvm.vcpus = {counts, {}};
+		kvm.away[10] = {0, 1'000};
+		kvm.hist = {{10, {{8, 5}}}};
+	};
+}
+
+TEST(Read, IsOfOneGenerationWhereverTheVmMoves)
+{
+	for (int n = 1; n <= 81; n++) {
+		FakeKvm kvm = detailed_vmx();
+		Reader reader(kvm.cpuid());
+		const auto old = kvm.generation;
+		migrate_at(kvm, n, {{10, {5, 1'000}}});
+		const Snapshot s = reader.read(Details::all);
+		if (s.generation == old) {
+			EXPECT_EQ(n, 81) << "after the last CPUID";
+			EXPECT_EQ(s.total.exits, 14'795U);
+			continue;
+		}
+		EXPECT_EQ(s.generation, old + 1);
+		EXPECT_EQ(s.ticks, 77U);
+		const std::vector<ReasonCount> expected{
+			{{5, 1'000}, 10, 0, 1'000, s.reasons.at(0).histogram}};
+		EXPECT_EQ(s.reasons, expected);
+		EXPECT_EQ(s.total, (Count{5, 1'000}));
+		EXPECT_EQ(reader.info().tsc_khz, 3'000'000U);
+		EXPECT_EQ(reader.info().generation, old + 1);
+	}
+}
+
+TEST(Read, OfAVmThatCameToAnotherHypervisor)
+{
+	for (const Regs answer : {Regs{}, Regs{7, 0x340, 0x340, 0x100}}) {
+		FakeKvm kvm = booted_vmx();
+		kvm.out_of_range = answer;
+		Reader reader(kvm.cpuid());
+		kvm.patched = false;
+		EXPECT_THROW(reader.read(), Unavailable);
+	}
+}
+
+TEST(Read, EndsWhenEachGenerationIsAnother)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.before = [&] {
+		kvm.generation++;
+	};
+	EXPECT_NE(why_bad(kvm).find("each reading is of another generation"), std::string::npos);
+}
+
 TEST(Read, EndsWhenNextGoesBack)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
-		if (ecx >> 24 == std::uint32_t(View::next))
+		if (view_of(ecx) == View::next)
 			r = {10, 0, 0, 0};
 	};
 	EXPECT_EQ(why_bad(kvm),
@@ -127,25 +213,25 @@ TEST(Read, EndsWhenNextIsNoReason)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
-		if (ecx >> 24 == std::uint32_t(View::next))
-			r = {0x10000, 0, 0, 0};
+		if (view_of(ecx) == View::next)
+			r = {0x800, 0, 0, 0};
 	};
-	EXPECT_NE(why_bad(kvm).find("reason 65536 follows"), std::string::npos);
+	EXPECT_NE(why_bad(kvm).find("reason 2048 follows"), std::string::npos);
 }
 
 TEST(Read, EndsWhenEveryReasonIsSeen)
 {
 	FakeKvm kvm;
 	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
-		if (ecx >> 24 == std::uint32_t(View::next))
-			r = {ecx & 0xFFFF, 0, 0, 0};
-		else if (ecx >> 24 == std::uint32_t(View::reason))
+		if (view_of(ecx) == View::next)
+			r = {ecx & 0x7FF, 0, 0, 0};
+		else if (view_of(ecx) == View::reason)
 			r = {1, 0, 1, 0};
-		else if (ecx >> 24 == std::uint32_t(View::total))
-			r = {0x10000, 0, 0x10000, 0};
+		else if (view_of(ecx) == View::total)
+			r = {0x800, 0, 0x800, 0};
 	};
 	const Snapshot s = read_vm(kvm);
-	EXPECT_EQ(s.reasons.size(), 0x10000U);
+	EXPECT_EQ(s.reasons.size(), 0x800U);
 	EXPECT_EQ(s.reasons.back().code, other_reason);
 }
 
@@ -154,7 +240,7 @@ TEST(Read, RefusesAnErrorInPlaceOfACount)
 	for (View view : {View::reason, View::total}) {
 		FakeKvm kvm = booted_vmx();
 		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
-			if (ecx >> 24 == std::uint32_t(view))
+			if (view_of(ecx) == view)
 				r = error_answer;
 		};
 		EXPECT_NE(why_bad(kvm).find("no count"), std::string::npos);
@@ -166,7 +252,7 @@ TEST(Read, RefusesATotalBelowTheSum)
 	for (auto member : {&Regs::eax, &Regs::ecx}) {
 		FakeKvm kvm = booted_vmx();
 		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
-			if (ecx >> 24 == std::uint32_t(View::total))
+			if (view_of(ecx) == View::total)
 				(r.*member)--;
 		};
 		EXPECT_NE(why_bad(kvm).find("below the sum"), std::string::npos);
@@ -240,9 +326,9 @@ TEST(Details, AreReadAfterTheTotal)
 {
 	FakeKvm kvm = detailed_vmx();
 	const Snapshot s = read_vm(kvm, Details::all);
-	// INFO twice to find it and once to read, then the counts, then the details.
-	ASSERT_EQ(kvm.asked.size(), 2 + 3 + 2 * 4 + 4 * 17U);
-	EXPECT_EQ(kvm.asked[2 + 3 + 2 * 4 - 1], selector(View::total, Scope::vm));
+	// INFO thrice to find it and once to read, the counts, the details, and INFO again.
+	ASSERT_EQ(kvm.asked.size(), 3 + 3 + 2 * 4 + 4 * 17 + 1U);
+	EXPECT_EQ(kvm.asked[3 + 3 + 2 * 4 - 1], selector(View::total, Scope::vm));
 	EXPECT_EQ(s.reasons[2].user_exits, 2'345U);
 	EXPECT_EQ(s.reasons[2].away_cycles, 223'456'789U);
 	EXPECT_EQ(s.reasons[2].histogram[17], 145U);
@@ -270,7 +356,7 @@ TEST(Details, ThatContradictAreRefused)
 	expect("does not fit 64 bits");
 	kvm = detailed_vmx();
 	kvm.tamper = [](std::uint32_t ecx, Regs &r) {
-		if (ecx >> 24 == std::uint32_t(View::hist))
+		if (view_of(ecx) == View::hist)
 			r = error_answer;
 	};
 	expect("no details of a reason it has");

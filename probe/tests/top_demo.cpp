@@ -2,11 +2,11 @@
 /// \file
 /// `exitstat top` on a model of KVM whose counters move with the time, for tests in a terminal.
 ///
-///     top_demo [svm] [emulated] [many] [vcpus] [bad] [offline]
+///     top_demo [svm] [emulated] [many] [vcpus] [bad] [offline] [off] [anew]
 ///
 /// many: more reasons than a screen has lines; vcpus: begin with the view of each vCPU; bad: after
-/// a second, the leaf contradicts itself; offline: the second vCPU is, while there is a file of
-/// this name.
+/// a second, the leaf contradicts itself. While there is a file of this name: offline: the second
+/// vCPU is; off: the host does not count; anew: the VM is on another host.
 #include "fake_kvm.hpp"
 #include "top.hpp"
 
@@ -89,11 +89,23 @@ int main(int argc, char **argv)
 	const auto start = boot_time();
 	std::vector<std::uint64_t> own(2);
 	bool late = false;
+	double counted = 0, moved = 0; ///< seconds after the start
 	kvm.before = [&] {
 		const double t = std::chrono::duration<double>(boot_time() - start).count();
 		kvm.asked.clear();
-		count(kvm, loads, t);
-		own[kvm.current()]++;
+		const auto is = [&](const char *word) {
+			return words.contains(word) && !access(word, F_OK);
+		};
+		kvm.counting = !is("off");
+		if (kvm.counting)
+			counted = t;
+		if (is("anew") && !moved) {
+			moved = t;
+			own = {0, 0};
+			kvm.generation++;
+		}
+		count(kvm, loads, counted - moved);
+		own[kvm.current()] += kvm.counting;
 		for (std::size_t vcpu = 0; vcpu < 2; vcpu++) {
 			Count &cpuid = kvm.vcpus[vcpu][cpuid_reason(isa)];
 			cpuid.exits += own[vcpu];
@@ -102,7 +114,7 @@ int main(int argc, char **argv)
 		late = t > 1;
 	};
 	kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
-		if (words.contains("bad") && late && View(ecx >> 24) == View::total)
+		if (words.contains("bad") && late && view_of(ecx) == View::total)
 			r = {};
 		// What Reader::read_cpu() says of it.
 		if (words.contains("offline") && kvm.current() == 1 &&

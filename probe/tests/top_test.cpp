@@ -551,6 +551,38 @@ TEST(TopFrame, OrderBringsItsColumn)
 	EXPECT_EQ(lines[2], "REASON              EXITS/S    %CPU");
 }
 
+TEST(TopModel, BeginsAnewWithTheCounters)
+{
+	TopModel model(Isa::vmx, own_cost);
+	model.add(vm(snapshot(10s, {{48, {1'000, 50'000}}})));
+	model.add(vm(snapshot(11s, {{48, {1'100, 60'000}}})));
+	Snapshot moved = snapshot(12s, {{48, {7, 70}}});
+	moved.generation = 1;
+	model.add(vm(moved));
+	ASSERT_EQ(model.rows().size(), 1U);
+	EXPECT_DOUBLE_EQ(model.rows()[0].exits, 100) << "as before, as there is nothing new";
+	moved.time += 2s;
+	moved.reasons[0].exits += 10;
+	model.add(vm(moved));
+	EXPECT_DOUBLE_EQ(model.rows()[0].exits, 5);
+}
+
+TEST(TopFrame, SaysWhatTheHostDid)
+{
+	TopModel model = busy_model();
+	TopState state;
+	state.news = "Note: something.";
+	EXPECT_EQ(text(top_frame(model, state, vmx, false, {80, 12, true})).back(), state.news);
+	state.press('x');
+	EXPECT_EQ(state.news, "");
+
+	Snapshot off = snapshot(4h, {});
+	off.counting = false;
+	model.add(vm(off));
+	EXPECT_EQ(text(top_frame(model, state, vmx, false, {80, 12, true}))[1],
+		  "The host has switched the counting off: no VM-Exits means nothing.");
+}
+
 TEST(TopFrame, FitsAnySize)
 {
 	TopModel vcpus(Isa::svm, own_cost);
@@ -560,7 +592,7 @@ TEST(TopFrame, FitsAnySize)
 			readings.push_back(
 				{cpu, snapshot(std::chrono::seconds(t),
 					       {{0x400, {t * 1'000'000, t * 4'000'000'000}},
-						{0xFFFF, {t, t}}})});
+						{other_reason, {t, t}}})});
 		vcpus.add(std::move(readings));
 	}
 	TopState paused;
@@ -571,6 +603,7 @@ TEST(TopFrame, FitsAnySize)
 	prompt.prompt = "12.5";
 	TopState message;
 	message.per_vcpu = true;
+	message.news = "Note: the counters began anew, as the VM was restored or migrated.";
 	message.message = "CPU 3 does not exist, is offline or is not allowed to this process";
 	TopState scrolled;
 	scrolled.scroll = 1'000;
@@ -597,8 +630,8 @@ TEST(TopFrame, Svm)
 {
 	TopModel model(Isa::svm, own_cost);
 	model.add(vm(snapshot(40h, {})));
-	model.add(
-		vm(snapshot(40h + 2s, {{0x49, {1, 10}}, {0x7B, {40, 400'000}}, {0xFFFF, {3, 6}}})));
+	model.add(vm(snapshot(40h + 2s,
+			      {{0x49, {1, 10}}, {0x7B, {40, 400'000}}, {other_reason, {3, 6}}})));
 	Info info = svm();
 	info.tsc_khz = 0;
 	info.views = 0b100111;

@@ -38,7 +38,9 @@ PYTHON
     exitstat_model --json -o command -- sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS"
     MODEL_RATE=1000 exitstat_model record -i 0.01 -o recording -- sleep 0.1
     exitstat_model report --json recording >report
-    for file in since-start vcpu emulated no-details intervals command report; do
+    echo off >>"$MODEL_COUNTS"
+    exitstat_model --json >off
+    for file in since-start vcpu emulated no-details intervals command report off; do
         check_schema "$file"
     done
     [ "$(wc -l <intervals)" = 3 ]
@@ -264,6 +266,104 @@ PYTHON
     [[ $stderr == "exitstat: empty.json: neither a recording nor JSON of exitstat"* ]]
 }
 
+anew="the counters began anew, as the VM was restored or migrated"
+
+@test "intervals go on where the VM is migrated, with one line of warning and no figures across it" {
+    exitstat_model --json 0.05 6 >lines 2>error &
+    until [ "$(wc -l <lines)" -ge 3 ]; do sleep 0.01; done
+    echo anew >>"$MODEL_COUNTS"
+    wait "$!"
+    [ "$(cat error)" = "exitstat: $anew: what follows is from then on" ]
+    [ "$(wc -l <lines)" = 6 ]
+    [ "$(jq -r .generation <lines | sort -u | wc -l)" = 2 ]
+    # Nothing happens but what exitstat does itself.
+    [ "$(jq 'select(.period == "interval") | .total.exits' <lines | sort -u)" = 0 ]
+    check_schema lines
+}
+
+@test "a command's report is refused where the VM was migrated meanwhile" {
+    for end in 0:1 7:7; do
+        run "-${end#*:}" --separate-stderr exitstat_model -o report -- sh -c "echo anew >>$MODEL_COUNTS; exit ${end%:*}"
+        [[ $stderr == "exitstat: cannot tell what happened during sh -c "*": $anew" ]]
+        [ ! -e report ]
+    done
+}
+
+@test "a recording goes on in another session where the VM is migrated" {
+    exitstat_model record -i 0.02 -o file -- sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS; sleep 0.1; echo anew >>$MODEL_COUNTS
+                                                    sleep 0.1; echo 48 20 100000 >>$MODEL_COUNTS" 2>error
+    [ "$(cat error)" = "exitstat: $anew: what follows is from then on" ]
+    exitstat_model report file >report
+    [ "$(grep -c '^20.* UTC, sh -c .* samples$' report)" = 1 ]
+    [ "$(grep -c '^20.* UTC, sh -c .* samples; the counters had begun anew$' report)" = 1 ]
+    [ "$(awk '$1 == "EPT_VIOLATION" && $3 == "100.0" { print $2 }' report | tr '\n' ' ')" = "1,000 20 " ]
+    [ "$(exitstat_model report --json file | jq -r '"\(.generation) \(.total.exits)"' | awk '{ exits[$1] += $2 }
+        END { for (g in exits) print exits[g] }' | sort -n | tr '\n' ' ')" = "20 1000 " ]
+    # What is recorded later of the same counters is of them.
+    run -0 --separate-stderr exitstat_model record -o file -- true
+    [ -z "$stderr" ]
+    [ "$(exitstat_model report file | grep -c 'begun anew$')" = 1 ]
+}
+
+@test "diff says that two reports are of different generations" {
+    for generation in 1 2; do
+        MODEL_GENERATION=$generation exitstat_model --json -o "$generation.json"
+        MODEL_GENERATION=$generation exitstat_model record -o "$generation" -- true
+    done
+    note="Note: A and B are of different generations: the counters began anew between them,"
+    for files in "1.json 2.json" "1 2" "1.json 2"; do
+        # shellcheck disable=SC2086 # it is several words
+        exitstat_model diff $files | grep -qxF "$note"
+    done
+    for files in "1.json 1.json" "1 1.json"; do
+        # shellcheck disable=SC2086 # it is several words
+        ! exitstat_model diff $files | grep -q ^Note || false
+    done
+}
+
+@test "where the host does not count, every kind of output says so" {
+    exitstat_model record -i 0.02 -o file -- sh -c "sleep 0.1; echo 48 1000 5000000 >>$MODEL_COUNTS
+                                                    sleep 0.1; echo off >>$MODEL_COUNTS; sleep 0.1" 2>error
+    off="exitstat: the host has switched the counting off: no VM-Exits means nothing"
+    [ "$(cat error)" = "$off" ]
+    since="Note: the host has switched the counting off: VM-Exits since then are missing."
+    meanwhile="Note: the host had switched the counting off: VM-Exits of that time are missing."
+    exitstat_model report file >report
+    grep -qxF "$meanwhile" report
+    grep -Eq '^ +- +- +-( +-)*$' report
+    exitstat_model report --json file | jq -r .counting | sort -u | tr '\n' ' ' | grep -qx 'false true '
+    exitstat_model plot file -o out.svg
+    grep -q "not counted all the time" out.svg
+
+    exitstat_model | grep -qxF "$since"
+    exitstat_model -- true 2>&1 | grep -qxF "$meanwhile"
+    # Nothing of our own was counted either.
+    ! exitstat_model -- true 2>&1 | grep -q "left out" || false
+    exitstat_model record -i 0.02 -o nothing -- sleep 0.1 2>/dev/null
+    run -1 --separate-stderr exitstat_model plot nothing -o other.svg
+    [ "$stderr" = "exitstat: nothing to plot: VM-Exits were not being counted" ]
+    exitstat_model --csv | awk -F, 'NR > 1 && $NF != 0 { exit 1 }'
+    exitstat_model --openmetrics | grep -qx 'exitstat_counting 0'
+    run -0 --separate-stderr exitstat_model --no-header 0.02 3
+    [ "$stderr" = "$off" ]
+    [ "$(grep -Ecx ' +- +- +-( +-)*' <<<"$output")" = 3 ]
+    exitstat_model --json -o a.json -- true
+    exitstat_model diff a.json file >diff
+    for name in A B; do
+        grep -qxF "Note: the host had switched the counting off: VM-Exits of $name are missing." diff
+    done
+    echo on >>"$MODEL_COUNTS"
+    ! exitstat_model | grep -q "switched" || false
+}
+
+@test "an exit reason without a name is listed and explained by its number" {
+    echo 5 70 700 >>"$MODEL_COUNTS"
+    exitstat_model | grep -Eq '^reason 0x5 +70 '
+    exitstat_model --json | jq -e '.reasons[] | select(.code == 5) | .exits == 70 and .name == "reason 0x5"'
+    exitstat_model explain | grep -q '^reason 0x5  *an exit that has no name here$'
+    exitstat_model explain reason 0x5 | head -n 1 | grep -qx 'reason 0x5 (VMX basic exit reason 5)'
+}
+
 @test "a full disk leaves the old file, and says so" {
     mkdir disk
     mount -t tmpfs -o size=8k tmpfs disk 2>/dev/null || skip "cannot mount a file system here"
@@ -314,10 +414,15 @@ PYTHON
 @test "--self-check finds what is good and what is not" {
     exitstat_model --self-check >report
     ! grep -q FAILED report || false
-    grep -Eq '^ok +a reading of 4 reasons takes 11 CPUIDs \(at most 11\)$' report
-    grep -Eq '^cost +11 VM-Exits a reading, of 1,200 cycles each in KVM: 5\.4 us$' report
+    grep -Eq '^ok +a reading of 4 reasons takes 12 CPUIDs \(at most 12\)$' report
+    grep -Eq '^cost +12 VM-Exits a reading, of 1,200 cycles each in KVM: 5\.9 us$' report
+    grep -Eq '^ok +the counters are of one generation, and their age grows$' report
     MODEL_LOSES=1 run -1 exitstat_model --self-check
     [[ $output == *"FAILED  100 CPUIDs"* ]]
+    # What is off is not wrong, and cannot be told from wrong.
+    echo off >>"$MODEL_COUNTS"
+    MODEL_LOSES=1 run -0 exitstat_model --self-check
+    [[ $output == *"note    VM-Exits are not being counted: "* && $output != *FAILED* && $output != *"100 CPUIDs"* ]]
 }
 
 # The options and subcommands that a text names.

@@ -308,6 +308,33 @@ press() {
     [ "$(cat errors)" = "top_demo: CPUID leaf 0x4fffffff contradicts itself: the total is below the sum of its reasons" ]
 }
 
+@test "a migration is told until the next key, and the figures go on" {
+    start "$TOP_DEMO" anew
+    await first_row_is MSR_WRITE
+    touch anew
+    await shows "Note: the counters began anew, as the VM was restored or migrated."
+    sleep 2
+    shows "Note: the counters began anew"
+    press x
+    await lacks "Note:"
+    await first_row_is HLT
+    shows " VM-Exits/s"
+    press q
+    ends_with 0
+}
+
+@test "a host that does not count is told as long as it does not" {
+    start "$TOP_DEMO" off
+    await first_row_is MSR_WRITE
+    touch off
+    await shows "The host has switched the counting off: no VM-Exits means nothing."
+    rm off
+    await shows " VM-Exits/s"
+    lacks "switched"
+    press q
+    ends_with 0
+}
+
 @test "without a terminal it says what to do" {
     for direction in "</dev/null" "| cat"; do
         start bash -c "set -o pipefail; '$TOP_DEMO' $direction"

@@ -3,5 +3,5 @@
 
 @test "make demo shows the table and the milestones" {
     grep -q '^TOTAL' "$OUTPUT"
-    grep -q 'vCPU 0: 1024 exits' "$OUTPUT"
+    grep -q ': 1 vCPU, 1024 exits' "$OUTPUT"
 }

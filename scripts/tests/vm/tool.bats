@@ -21,14 +21,14 @@ cpuids() { # JSON
 
 @test "--self-check finds nothing wrong with the leaf, and a reading within its budget" {
     ! grep -v -e '^ok' -e '^cost' "$(inner check)" || false
-    [ "$(grep -c '^ok' "$(inner check)")" = 8 ]
+    [ "$(grep -c '^ok' "$(inner check)")" = 9 ]
     grep -Eq '^ok +a reading of [0-9]+ reasons takes [0-9]+ CPUIDs' "$(inner check)"
     grep -Eq '^cost +[0-9]+ VM-Exits a reading, of [0-9,]+ cycles each in KVM(: [0-9.]+ us)?$' "$(inner check)"
 }
 
-@test "a command's VM-Exits are exact: three CPUIDs more are three VM-Exits more" {
-    # INFO twice and the one that was asked for.
-    [ "$(cpuids "$(inner leaf.json)")" = $(($(cpuids "$(inner version.json)") + 3)) ]
+@test "a command's VM-Exits are exact: four CPUIDs more are four VM-Exits more" {
+    # INFO thrice and the one that was asked for.
+    [ "$(cpuids "$(inner leaf.json)")" = $(($(cpuids "$(inner version.json)") + 4)) ]
     jq -e '.own_exits_left_out > 50 and .period == "command" and .command == ["exitstat", "--raw", "0"]' "$(inner leaf.json)"
 }
 
@@ -41,6 +41,9 @@ cpuids() { # JSON
     [ "$(jq -r .period "$(inner intervals)" | tr '\n' ' ')" = "since_start interval interval " ]
     jq -se '.[1:] | map(.total.exits == ([.reasons[].exits] | add // 0) and .total.exits < 5000) | all' "$(inner intervals)"
     jq -se '.[0].total.exits > 5000 and .[2].uptime > .[1].uptime' "$(inner intervals)"
+    jq -se 'map(.generation) | unique | length == 1 and .[0] != null' "$(inner intervals)"
+    jq -se 'map(.counting) | all' "$(inner intervals)"
+    jq -se 'map(.ticks) | . == sort and (unique | length) == 3' "$(inner intervals)"
     [ "$(wc -l <"$(inner lines)")" = 4 ]
     head -n 1 "$(inner lines)" | grep -Eq '^ *EXITS/S( +%CPU)? +CYC/EXIT '
 }
@@ -61,7 +64,7 @@ assert "exitstat_vm_exits" in names and "exitstat_handling_cycles_per_exit" in n
 # In an emulator cycles are not time.
 assert ("exitstat_handling_seconds" in names) == (sys.argv[2] == "false"), names
 PYTHON
-    awk -F, 'NF != 16 { exit 1 }' "$(inner csv)"
+    awk -F, 'NF != 18 { exit 1 }' "$(inner csv)"
 }
 
 @test "a recording from the inner VM is read here, with the very same numbers" {
