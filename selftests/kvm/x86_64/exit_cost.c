@@ -7,7 +7,8 @@
  * The best of many short rounds is free of timer interrupts, and an empty loop's
  * share is taken off.  Prints a line for each of the kinds given, or of all: its
  * name, the cost, and how many VM-Exits it takes, which only the leaf tells; "-"
- * where there is none.  With -p, while the kernel records for perf.
+ * where there is none.  With -p, while the kernel records for perf.  With -c FILE,
+ * writes there how many VM-Exits all of it took, by exit reason, as KVM counted.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -115,21 +116,21 @@ static void guest_partner(void)
 static void guest_total(u64 n)
 {
 	while (n--)
-		es_cpuid(EXIT_STATS_LEAF, es_input(ES_TOTAL, ES_VM, 0));
+		es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_TOTAL, ES_VM, 0));
 }
 
 static void guest_reason(u64 n)
 {
-	u32 ecx = es_input(ES_REASON, ES_VM, es_code(ES_CPUID));
+	u32 ecx = ES_SELECTOR(ES_REASON, ES_VM, es_code(ES_CPUID));
 
 	while (n--)
-		es_cpuid(EXIT_STATS_LEAF, ecx);
+		es_cpuid(KVM_CPUID_EXIT_STATS, ecx);
 }
 
 static void guest_info(u64 n)
 {
 	while (n--)
-		es_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 0, 0));
+		es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_INFO, 0, 0));
 }
 
 /* What the C++ header reads without details: 3 + 2 x (reasons seen) CPUIDs. */
@@ -140,15 +141,15 @@ static void guest_snapshot(u64 n)
 
 	while (n--) {
 		nr_reasons = 0;
-		es_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 1, 0));
-		for (from = 0; from <= 0xffff; from = next.eax + 1) {
-			next = es_cpuid(EXIT_STATS_LEAF, es_input(ES_NEXT, ES_VM, from));
+		es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_INFO, 1, 0));
+		for (from = 0; from < ES_MAX_CODES; from = next.eax + 1) {
+			next = es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_NEXT, ES_VM, from));
 			if (es_same(next, es_error))
 				break;
-			es_cpuid(EXIT_STATS_LEAF, es_input(ES_REASON, ES_VM, next.eax));
+			es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_REASON, ES_VM, next.eax));
 			nr_reasons++;
 		}
-		es_cpuid(EXIT_STATS_LEAF, es_input(ES_TOTAL, ES_VM, 0));
+		es_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_TOTAL, ES_VM, 0));
 	}
 }
 
@@ -287,6 +288,31 @@ static void record_for_perf(void)
 		    "PERF_EVENT_IOC_SET_OUTPUT failed: %s", strerror(errno));
 }
 
+/* VM-Exits of all guests, by element of the binary stats. */
+static u64 counted[ES_MAX_REASONS];
+
+static void add_counts(struct kvm_vcpu *vcpu)
+{
+	struct es_binary_stats stats;
+	int i;
+
+	es_read_binary_stats(vcpu, &stats);
+	for (i = 0; i < ES_MAX_REASONS; i++)
+		counted[i] += stats.exit_reasons[i];
+}
+
+static void write_counts(const char *path)
+{
+	FILE *file = fopen(path, "w");
+	int i;
+
+	TEST_ASSERT(file, "%s: %s", path, strerror(errno));
+	for (i = 0; i < ES_MAX_REASONS; i++)
+		if (counted[i])
+			fprintf(file, "%d %lu\n", i, counted[i]);
+	TEST_ASSERT(!fclose(file), "%s: %s", path, strerror(errno));
+}
+
 /*
  * Of two real-time threads of equal priority on one CPU none runs before the
  * other one waits: a vCPU that is woken up has been blocked, and another has to
@@ -300,23 +326,21 @@ static void set_policy(int policy)
 		    "sched_setscheduler() failed: %s", strerror(errno));
 }
 
-static void measure(const struct kind *kind)
+static void measure(const struct kind *kind, bool count)
 {
 	struct kvm_vcpu *vcpus[ES_MAX_VCPUS];
-	struct kvm_vm *vm = vm_create(ES_MAX_VCPUS);
+	struct kvm_vm *vm = es_create_empty_vm();
 	struct es_job partner = {};
 	u64 per = kind->n * kind->acts;
 	bool has_leaf;
 	int i;
 
-	es_compat_init_vm(vm);
 	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, PAGES_GPA, PAGES_SLOT,
 				    NR_PAGES, 0);
 	virt_map(vm, PAGES_GVA, PAGES_GPA, NR_PAGES);
 	for (i = 0; i < NR_PAGES; i++)
 		*(u8 *)addr_gpa2hva(vm, PAGES_GPA + i * PAGE_SIZE) = 1;
-	sync_global_to_guest(vm, es_amd);
 
 	for (i = 0; i < kind->nr_vcpus; i++) {
 		vcpus[i] = es_add_vcpu(vm, i);
@@ -324,8 +348,7 @@ static void measure(const struct kind *kind)
 		vcpu_set_cpuid_feature(vcpus[i], X86_FEATURE_TSC_DEADLINE_TIMER);
 	}
 
-	es_run(vcpus[0], es_guest_info, 0, 0);
-	has_leaf = es_has_signature(es_guest(vm, es_info)[0][0]);
+	has_leaf = es_read_info(vcpus[0]);
 	if (kind->needs_leaf && !has_leaf)
 		goto out;
 
@@ -341,7 +364,7 @@ static void measure(const struct kind *kind)
 		set_policy(SCHED_OTHER);
 	}
 
-	best = *es_guest(vm, best);
+	ES_FETCH(vm, best);
 	printf("%s %.2f ", kind->name, (double)best.ticks / per);
 	/* While the accounting is off, the leaf is there, and stands still. */
 	if (has_leaf && best.exits + 1)
@@ -352,27 +375,34 @@ static void measure(const struct kind *kind)
 		printf("snapshot_reasons %lu -\n", *es_guest(vm, nr_reasons));
 	fflush(stdout);
 out:
+	for (i = 0; count && i < kind->nr_vcpus; i++)
+		add_counts(vcpus[i]);
 	kvm_vm_free(vm);
 }
 
 int main(int argc, char *argv[])
 {
-	int first = 1, i, j, known;
+	const char *counts = NULL;
+	int first, i, j, known, opt;
 	cpu_set_t cpu;
 
-	es_amd = es_this_cpu_is_amd();
-	sem_init(&es_synced, 0, 0);
+	es_detect();
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpu), &cpu), "There is no CPU 0");
 	/* HLT blocks at once. */
 	es_set_param(ES_PARAM_DIR "halt_poll_ns", "0");
 
-	if (argc > 1 && !strcmp(argv[1], "-p")) {
-		record_for_perf();
-		first++;
+	while ((opt = getopt(argc, argv, "pc:")) != -1) {
+		if (opt == 'p')
+			record_for_perf();
+		else if (opt == 'c')
+			counts = optarg;
+		else
+			return KSFT_FAIL;
 	}
 
+	first = optind;
 	for (i = first; i < argc; i++) {
 		for (j = 0, known = 0; j < ARRAY_SIZE(kinds); j++)
 			known |= !strcmp(argv[i], kinds[j].name);
@@ -383,7 +413,9 @@ int main(int argc, char *argv[])
 		for (i = first, known = argc == first; i < argc; i++)
 			known |= !strcmp(argv[i], kinds[j].name);
 		if (known)
-			measure(&kinds[j]);
+			measure(&kinds[j], counts);
 	}
+	if (counts)
+		write_counts(counts);
 	return 0;
 }

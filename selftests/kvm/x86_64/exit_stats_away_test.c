@@ -7,6 +7,7 @@
 #define _GNU_SOURCE /* for RUSAGE_THREAD */
 #endif
 #include <sys/resource.h>
+#include <sys/time.h>
 
 #include "exit_stats.h"
 
@@ -33,6 +34,11 @@ static struct {
 
 static u64 halted_cycles;
 static bool apic_enabled;
+
+/* How far a guest got that makes no exits of its own, and AWAY of all its exits. */
+static u64 nr_spins;
+static bool stop;
+static struct es_sample all_away[2], all_total[2];
 
 static struct es_sample grown(struct es_sample from, struct es_sample to)
 {
@@ -101,16 +107,37 @@ static void guest_block(u64 n)
 	halted_cycles = rdtsc() - start;
 }
 
-static void guest_all(void)
+static struct es_sample sum_away(void)
 {
-	const struct es_isa *isa = es_isa();
+	struct es_sample sum = {}, s;
 	int i;
 
-	for (i = 0; i < isa->nr_reasons; i++) {
-		if (isa->reasons[i].code > 0xffff)
-			continue;
-		all[i].reason = es_read_sample(ES_REASON, ES_VM, isa->reasons[i].code);
-		all[i].away = es_read_sample(ES_AWAY, ES_VM, isa->reasons[i].code);
+	for (i = 0; i < es_isa()->nr_reasons; i++) {
+		s = es_read_reason(ES_AWAY, ES_VCPU, i);
+		sum.count += s.count;
+		sum.cycles += s.cycles;
+	}
+	return sum;
+}
+
+static void guest_spin(void)
+{
+	all_away[0] = sum_away();
+	all_total[0] = es_read_sample(ES_TOTAL, ES_VCPU, 0);
+	while (!READ_ONCE(stop))
+		WRITE_ONCE(nr_spins, nr_spins + 1);
+	all_total[1] = es_read_sample(ES_TOTAL, ES_VCPU, 0);
+	all_away[1] = sum_away();
+	ES_GUEST_DONE();
+}
+
+static void guest_all(void)
+{
+	int i;
+
+	for (i = 0; i < es_isa()->nr_reasons; i++) {
+		all[i].reason = es_read_reason(ES_REASON, ES_VM, i);
+		all[i].away = es_read_reason(ES_AWAY, ES_VM, i);
 	}
 	ES_GUEST_DONE();
 }
@@ -122,7 +149,7 @@ static u64 measure(void (*act)(u64 n), enum es_op op,
 {
 	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, op, hook);
 
-	growth = *es_guest(vm, growth);
+	ES_FETCH(vm, growth);
 	ES_EXPECT(growth.away.cycles >= growth.reason.cycles,
 		  "%s: expected away >= handling cycles %lu, got %lu", es_name(es_code(op)),
 		  growth.reason.cycles, growth.away.cycles);
@@ -283,8 +310,8 @@ static void test_block(void)
 		TEST_ASSERT(__vm_ioctl(vm, KVM_SIGNAL_MSI, &msi) > 0, "KVM_SIGNAL_MSI failed");
 		es_join(&job);
 
-		growth = *es_guest(vm, growth);
-		halted_cycles = *es_guest(vm, halted_cycles);
+		ES_FETCH(vm, growth);
+		ES_FETCH(vm, halted_cycles);
 
 		expect_counts(ES_HLT, 1, 0);
 		ES_EXPECT(growth.away.cycles <= halted_cycles,
@@ -300,19 +327,83 @@ static void test_block(void)
 
 static void test_all(void)
 {
-	const struct es_isa *isa = es_isa();
 	int i;
 
 	es_run(vcpu, guest_all, 0, 0);
-	memcpy(all, es_guest(vm, all), sizeof(all));
-	for (i = 0; i < isa->nr_reasons; i++) {
+	ES_FETCH(vm, all);
+	for (i = 0; i < es_isa()->nr_reasons; i++) {
 		ES_EXPECT(all[i].away.cycles >= all[i].reason.cycles,
 			  "%s: expected away >= handling cycles %lu, got %lu",
-			  isa->reasons[i].name, all[i].reason.cycles, all[i].away.cycles);
+			  es_name(es_code_of(i)), all[i].reason.cycles, all[i].away.cycles);
 		ES_EXPECT(all[i].away.count <= all[i].reason.count,
 			  "%s: expected at most %lu exits to userspace, got %lu",
-			  isa->reasons[i].name, all[i].reason.count, all[i].away.count);
+			  es_name(es_code_of(i)), all[i].reason.count, all[i].away.count);
 	}
+}
+
+static void ignore_signal(int sig)
+{
+}
+
+/* Again and again, as one that comes before KVM_RUN interrupts nothing. */
+static void set_timer(int usec)
+{
+	struct itimerval timer = { { 0, usec }, { 0, usec } };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/*
+ * An exit to userspace for a signal is one as any other, and whatever took the
+ * CPU out of the guest is its reason: once in AWAY.  No VM-Entry, no exit: only
+ * those count in which the guest got on.
+ */
+static void test_signal(void)
+{
+	u64 seen, entered = 0, interrupted = 0, returns, handling, start, elapsed, spinning = 0;
+	sighandler_t old = signal(SIGALRM, ignore_signal);
+	/* Bochs holds back the host's interrupts, too, while a guest has its own off. */
+	struct kvm_regs regs = {
+		.rip = (uintptr_t)guest_spin, .rsp = es_stack_top(vcpu->id),
+		.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF,
+	};
+	int i;
+
+	start = rdtsc();
+	vcpu_regs_set(vcpu, &regs);
+	for (i = 0; i < N; i++) {
+		seen = READ_ONCE(*es_guest(vm, nr_spins));
+		set_timer(SLEEP_USEC);
+		TEST_ASSERT(__vcpu_run(vcpu) == -1 && errno == EINTR,
+			    "Expected KVM_RUN to be interrupted, got exit reason %u (%s)",
+			    vcpu->run->exit_reason, exit_reason_str(vcpu->run->exit_reason));
+		set_timer(0);
+		interrupted++;
+		entered += READ_ONCE(*es_guest(vm, nr_spins)) != seen;
+		spin(vcpu);
+		spinning += spun;
+
+		/* Told not to enter the guest, KVM_RUN is interrupted as well, and is no exit. */
+		vcpu_run_complete_io(vcpu);
+	}
+	WRITE_ONCE(*es_guest(vm, stop), true);
+	vcpu_run(vcpu);
+	vcpu_run_complete_io(vcpu);
+	signal(SIGALRM, old);
+	elapsed = rdtsc() - start;
+
+	ES_FETCH(vm, all_away);
+	ES_FETCH(vm, all_total);
+	returns = all_away[1].count - all_away[0].count;
+	ES_EXPECT(entered && entered <= returns && returns <= interrupted,
+		  "Expected %lu exits to userspace, got %lu", entered, returns);
+	handling = all_total[1].cycles - all_total[0].cycles;
+	ES_EXPECT(handling <= elapsed - spinning,
+		  "Expected at most %lu handling cycles, as userspace took %lu of %lu, got %lu",
+		  elapsed - spinning, spinning, elapsed, handling);
+	ES_EXPECT(all_away[1].cycles - all_away[0].cycles >= spinning - spun,
+		  "Expected at least %lu away cycles, got %lu", spinning,
+		  all_away[1].cycles - all_away[0].cycles);
 }
 
 static const struct es_case cases[] = {
@@ -322,6 +413,7 @@ static const struct es_case cases[] = {
 	{ "userspace runs between two KVM_RUNs", test_spin },
 	{ "userspace sleeps between two KVM_RUNs", test_sleep },
 	{ "HLT blocks", test_block },
+	{ "KVM_RUN is interrupted by a signal", test_signal },
 	{ "away is never less than handling", test_all },
 };
 
@@ -329,9 +421,6 @@ int main(int argc, char *argv[])
 {
 	es_start();
 	vm = es_create_vm(1, &vcpu);
-	if (!es_has_view(ES_AWAY))
-		ksft_exit_skip("INFO says there is no view AWAY\n");
-
 	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
 
 	ksft_set_plan(ARRAY_SIZE(cases));

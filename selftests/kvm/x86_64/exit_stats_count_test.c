@@ -21,6 +21,8 @@ static struct kvm_vcpu *vcpu;
 /* Guest code. */
 
 static struct es_snapshot before, after;
+/* Of I/O, before and after. */
+static u64 user_exits[2];
 static u64 next_page = PAGES_GVA;
 static bool apic_enabled, xsave_enabled;
 
@@ -103,11 +105,6 @@ static void guest_touch_pages(u64 n)
 		WRITE_ONCE(*(u8 *)next_page, 1);
 }
 
-static void guest_ud_handler(struct ex_regs *regs)
-{
-	regs->rip += 2;
-}
-
 static void guest_ud(u64 n)
 {
 	while (n--)
@@ -122,9 +119,11 @@ static void guest_sync(u64 n)
 
 static void guest_measure(void (*act)(u64 n), u64 n)
 {
+	user_exits[0] = es_read_sample(ES_AWAY, ES_VM, es_code(ES_IO)).count;
 	es_take_snapshot(&before, ES_VM);
 	act(n);
 	es_take_snapshot(&after, ES_VM);
+	user_exits[1] = es_read_sample(ES_AWAY, ES_VM, es_code(ES_IO)).count;
 	ES_GUEST_DONE();
 }
 
@@ -182,11 +181,11 @@ static const struct count_case {
 	{ "#UD, intercepted",		ES_UD,		guest_ud },
 };
 
-static void check_growth(u32 code, u64 n, bool irq)
+static void check_growth(u32 code, u64 n, const struct es_codes *more)
 {
 	struct es_growth expected = { code, n };
 
-	es_check_growth(&before, &after, &expected, 1, irq);
+	es_check_growth(&before, &after, &expected, 1, more);
 }
 
 static u64 measure(void (*act)(u64 n), u64 n,
@@ -194,8 +193,9 @@ static u64 measure(void (*act)(u64 n), u64 n,
 {
 	u64 nr_io = es_run_hook(vcpu, guest_measure, (uintptr_t)act, n, hook);
 
-	before = *es_guest(vm, before);
-	after = *es_guest(vm, after);
+	ES_FETCH(vm, before);
+	ES_FETCH(vm, after);
+	ES_FETCH(vm, user_exits);
 	return nr_io;
 }
 
@@ -215,7 +215,7 @@ static void test_count(const struct count_case *c)
 		ES_SKIP("%s", missing);
 
 	nr_io = measure(c->act, N, NULL);
-	check_growth(es_code(c->op), N, c->irq);
+	check_growth(es_code(c->op), N, c->irq ? &es_isa()->irq : NULL);
 	ES_EXPECT(nr_io == c->io * N, "Expected %d I/O exits to userspace, got %lu",
 		  c->io * N, nr_io);
 }
@@ -233,10 +233,12 @@ static void test_run_without_entry(void)
 {
 	measure(guest_sync, 1, NULL);
 	measure(guest_sync, 1, run_without_entry);
-	check_growth(es_code(ES_IO), 1, false);
+	check_growth(es_code(ES_IO), 1, NULL);
 }
 
-static bool entry_failed;
+#define NR_FAILURES	5
+
+static int nr_failed;
 
 static void guest_not_to_be_entered(void)
 {
@@ -244,40 +246,72 @@ static void guest_not_to_be_entered(void)
 		ES_GUEST_DONE();
 }
 
-static void run_with_bad_rflags(struct kvm_vcpu *vcpu)
+/*
+ * What userspace can set, KVM lets pass, and no CPU enters a guest with: on VMX
+ * bit 15 of RFLAGS, on SVM a code segment of 64 and of 32 bits.
+ */
+static void fail_entries(struct kvm_vcpu *vcpu)
 {
+	struct kvm_sregs good_sregs, bad_sregs;
 	struct kvm_regs good, bad;
 
 	vcpu_regs_get(vcpu, &good);
+	vcpu_sregs_get(vcpu, &good_sregs);
 
 	bad = good;
+	bad_sregs = good_sregs;
 	bad.rip = (uintptr_t)guest_not_to_be_entered;
-	/* Bit 15 must be 0, says VMX. */
-	bad.rflags |= BIT(15);
+	if (es_amd)
+		bad_sregs.cs.db = 1;
+	else
+		bad.rflags |= BIT(15);
 	vcpu_regs_set(vcpu, &bad);
+	vcpu_sregs_set(vcpu, &bad_sregs);
 
-	entry_failed = !__vcpu_run(vcpu) && vcpu->run->exit_reason == KVM_EXIT_FAIL_ENTRY;
-	if (!entry_failed)
+	for (nr_failed = 0; nr_failed < NR_FAILURES; nr_failed++) {
+		if (__vcpu_run(vcpu) || vcpu->run->exit_reason != KVM_EXIT_FAIL_ENTRY)
+			break;
+	}
+	if (nr_failed < NR_FAILURES)
 		vcpu_run_complete_io(vcpu);
 
+	vcpu_sregs_set(vcpu, &good_sregs);
 	vcpu_regs_set(vcpu, &good);
 }
 
-/* A VM-Entry that failed before the guest ran is not an exit. */
+/*
+ * A VM-Entry that failed before the guest ran is not an exit.  It goes to
+ * userspace, which is no exit to userspace either, and nothing of it is timed
+ * but what led to it.
+ */
 static void test_failed_entry(void)
 {
-	if (es_amd)
-		ES_SKIP("userspace cannot make VMRUN fail");
+	int i, io = es_find_reason(es_code(ES_IO));
+	u64 start, elapsed, handling;
 
 	measure(guest_sync, 1, NULL);
-	measure(guest_sync, 1, run_with_bad_rflags);
-	if (!entry_failed)
-		ES_SKIP("this CPU enters a guest with a reserved bit in RFLAGS");
+	start = rdtsc();
+	measure(guest_sync, 1, fail_entries);
+	elapsed = rdtsc() - start;
+	if (!nr_failed)
+		ES_SKIP("this CPU enters a guest that it should not");
 
-	check_growth(es_code(ES_IO), 1, false);
-	ES_EXPECT(!after.reason[es_find_reason(EXIT_REASON_INVALID_STATE)].count,
-		  "Expected no exit for an invalid guest state, got %lu",
-		  after.reason[es_find_reason(EXIT_REASON_INVALID_STATE)].count);
+	ES_EXPECT(nr_failed == NR_FAILURES, "Expected %d VM-Entries to fail, got %d",
+		  NR_FAILURES, nr_failed);
+	check_growth(es_code(ES_IO), 1, NULL);
+	ES_EXPECT(user_exits[1] - user_exits[0] == 1, "Expected 1 exit to userspace, got %lu",
+		  user_exits[1] - user_exits[0]);
+
+	handling = after.reason[io].cycles - before.reason[io].cycles;
+	ES_EXPECT(handling <= elapsed, "Expected at most %lu handling cycles, got %lu", elapsed,
+		  handling);
+
+	/* VMX has a reason for it, and SVM's is out of range. */
+	for (i = 0; i < es_isa()->nr_reasons; i++)
+		if (es_code_of(i) == KVM_EXIT_STATS_REASON_OTHER ||
+		    (!es_amd && es_code_of(i) == EXIT_REASON_INVALID_STATE))
+			ES_EXPECT(!after.reason[i].count, "%s: expected no exits, got %lu",
+				  es_name(es_code_of(i)), after.reason[i].count);
 }
 
 static const struct es_case other_cases[] = {
@@ -294,7 +328,7 @@ int main(int argc, char *argv[])
 	vm = es_create_vm(1, &vcpu);
 
 	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
-	vm_install_exception_handler(vm, UD_VECTOR, guest_ud_handler);
+	vm_install_exception_handler(vm, UD_VECTOR, es_skip_ud);
 
 	/*
 	 * Pages that the host has not populated either, and small ones: each is

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The leaf among KVM's other rules for CPUID: an entry that userspace set has
- * the last word, the leaf switched off is as if KVM was not patched, CPUID
+ * the last word, a VM without the leaf is as if KVM was not patched, CPUID
  * faulting applies, and KVM's emulator answers the same.
  */
-#include "exit_stats.h"
+#include "exit_stats_modes.h"
 
 #define CPUID_INSN_SIZE		2
 /* Flat 64-bit segments of privilege level 3. */
@@ -25,14 +25,17 @@ static const char vendor_strings[][12] = {
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
-/* vCPU 1 and on; each takes its CPUID before it first runs. */
+/* The next vCPU's id; each takes its CPUID before it first runs. */
 static int nr_vcpus = 1;
 
 /* Guest code. */
 
 static const u32 inputs[] = {
-	0, 1, 2, 3, 0x0000000a, 0x00010000, 0x01000000, 0x01010000, 0x02000000,
-	0x0200000a, 0x02020000, 0x05000000, 0x7fffffff, 0xffffffff,
+	0, 1, 2, 3, 0x0000000a, 0x00010000, 0x02000000, 0x7fffffff, 0xffffffff,
+	ES_SELECTOR(ES_TOTAL, ES_VM, 0), ES_SELECTOR(ES_TOTAL, ES_VCPU, 0),
+	ES_SELECTOR(ES_INFO, 0, 0), ES_SELECTOR(ES_INFO, 1, 0), ES_SELECTOR(ES_INFO, 2, 0),
+	ES_SELECTOR(ES_REASON, ES_VM, 10), ES_SELECTOR(ES_REASON, ES_NR_SCOPES, 0),
+	ES_SELECTOR(ES_NEXT, ES_VM, 0), ES_SELECTOR(ES_NR_VIEWS, 0, 0),
 };
 
 static struct lookup {
@@ -52,8 +55,8 @@ static void guest_lookup(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
-		lookups[i].leaf = es_cpuid(EXIT_STATS_LEAF, inputs[i]);
-		lookups[i].neighbour = es_cpuid(EXIT_STATS_NEIGHBOUR, inputs[i]);
+		lookups[i].leaf = es_cpuid(KVM_CPUID_EXIT_STATS, inputs[i]);
+		lookups[i].neighbour = es_cpuid(ES_NEIGHBOUR, inputs[i]);
 		lookups[i].max_basic = es_cpuid(max_basic, inputs[i]);
 	}
 	ES_GUEST_DONE();
@@ -79,17 +82,20 @@ static struct es_regs emulate_cpuid(u32 leaf, u32 ecx)
 
 static void guest_ask(bool emulate)
 {
-	u32 ecx = es_input(ES_INFO, 0, 0);
+	u32 ecx = ES_SELECTOR(ES_INFO, 0, 0);
 
 	nr_faults = 0;
-	answer = emulate ? emulate_cpuid(EXIT_STATS_LEAF, ecx) : es_cpuid(EXIT_STATS_LEAF, ecx);
+	if (emulate)
+		answer = emulate_cpuid(KVM_CPUID_EXIT_STATS, ecx);
+	else
+		answer = es_cpuid(KVM_CPUID_EXIT_STATS, ecx);
 	ES_GUEST_DONE();
 }
 
 static struct es_sample emulate_sample(enum es_op op)
 {
-	struct es_regs r = emulate_cpuid(EXIT_STATS_LEAF,
-					 es_input(ES_REASON, ES_VCPU, es_code(op)));
+	struct es_regs r = emulate_cpuid(KVM_CPUID_EXIT_STATS,
+					 ES_SELECTOR(ES_REASON, ES_VCPU, es_code(op)));
 
 	return (struct es_sample){ es_pair_a(r), es_pair_b(r) };
 }
@@ -98,10 +104,10 @@ static void guest_emulated_reads(void)
 {
 	int i;
 
-	emulated.info[0] = emulate_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 0, 0));
-	emulated.info[1] = emulate_cpuid(EXIT_STATS_LEAF, es_input(ES_INFO, 1, 0));
-	emulated.undefined = emulate_cpuid(EXIT_STATS_LEAF,
-					   es_input(ES_REASON, ES_NR_SCOPES, 0));
+	emulated.info[0] = emulate_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_INFO, 0, 0));
+	emulated.info[1] = emulate_cpuid(KVM_CPUID_EXIT_STATS, ES_SELECTOR(ES_INFO, 1, 0));
+	emulated.undefined = emulate_cpuid(KVM_CPUID_EXIT_STATS,
+					   ES_SELECTOR(ES_REASON, ES_NR_SCOPES, 0));
 
 	emulated.cpuid[0] = es_read_sample(ES_REASON, ES_VCPU, es_code(ES_CPUID));
 	for (i = 1; i < 3; i++)
@@ -116,7 +122,7 @@ static void guest_emulated_reads(void)
 static void run_lookups(struct kvm_vcpu *v)
 {
 	es_run(v, guest_lookup, 0, 0);
-	memcpy(lookups, es_guest(vm, lookups), sizeof(lookups));
+	ES_FETCH(v->vm, lookups);
 }
 
 /*
@@ -131,16 +137,16 @@ static void check_unpatched(int i, enum vendor vendor)
 
 	ES_EXPECT(es_same(l->neighbour, expected),
 		  "ECX %#x: expected " ES_FMT " from leaf %#x, got " ES_FMT, inputs[i],
-		  ES_ARGS(expected), EXIT_STATS_NEIGHBOUR, ES_ARGS(l->neighbour));
+		  ES_ARGS(expected), ES_NEIGHBOUR, ES_ARGS(l->neighbour));
 	ES_EXPECT(es_same(l->leaf, expected),
 		  "ECX %#x: expected " ES_FMT " as from leaf %#x, got " ES_FMT, inputs[i],
-		  ES_ARGS(expected), EXIT_STATS_NEIGHBOUR, ES_ARGS(l->leaf));
+		  ES_ARGS(expected), ES_NEIGHBOUR, ES_ARGS(l->leaf));
 }
 
-/* Add a vCPU with the CPUID of @vendor and, if any, @entry. */
-static struct kvm_vcpu *add_vcpu(enum vendor vendor, const struct kvm_cpuid_entry2 *entry)
+/* Give a new vCPU the CPUID of @vendor and, if any, @entry. */
+static void set_cpuid(struct kvm_vcpu *added, enum vendor vendor,
+		      const struct kvm_cpuid_entry2 *entry)
 {
-	struct kvm_vcpu *added = es_add_vcpu(vm, nr_vcpus++);
 	struct kvm_cpuid2 *cpuid;
 	const char *string = vendor_strings[vendor];
 	int i;
@@ -161,13 +167,20 @@ static struct kvm_vcpu *add_vcpu(enum vendor vendor, const struct kvm_cpuid_entr
 
 	vcpu_init_cpuid(added, cpuid);
 	free(cpuid);
+}
+
+static struct kvm_vcpu *add_vcpu(enum vendor vendor, const struct kvm_cpuid_entry2 *entry)
+{
+	struct kvm_vcpu *added = es_add_vcpu(vm, nr_vcpus++);
+
+	set_cpuid(added, vendor, entry);
 	return added;
 }
 
 /* Host code: userspace's own entry. */
 
 static const struct kvm_cpuid_entry2 any_index = {
-	.function = EXIT_STATS_LEAF,
+	.function = KVM_CPUID_EXIT_STATS,
 	.eax = 0x11111111,
 	.ebx = 0x22222222,
 	.ecx = 0x33333333,
@@ -199,7 +212,7 @@ static void test_entry(void)
 
 static void test_entry_of_zeros(void)
 {
-	struct kvm_cpuid_entry2 zeros = { .function = EXIT_STATS_LEAF };
+	struct kvm_cpuid_entry2 zeros = { .function = KVM_CPUID_EXIT_STATS };
 	int i;
 
 	run_lookups(add_vcpu(INTEL, &zeros));
@@ -214,7 +227,7 @@ static void test_entry_for_index(enum vendor vendor)
 	int i;
 
 	entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
-	entry.index = es_input(ES_INFO, 0, 0);
+	entry.index = ES_SELECTOR(ES_INFO, 0, 0);
 
 	run_lookups(add_vcpu(vendor, &entry));
 	for (i = 0; i < ARRAY_SIZE(inputs); i++) {
@@ -235,37 +248,55 @@ static void test_entry_for_index_amd(void)
 	test_entry_for_index(AMD);
 }
 
-/* Host code: the leaf switched off. */
+/* Host code: a VM without the leaf. */
 
-static void test_off(enum vendor vendor)
+static void test_without(enum vendor vendor)
 {
-	struct kvm_vcpu *added = add_vcpu(vendor, NULL);
-	const struct es_regs *info = NULL;
+	struct kvm_vm *without = es_create_empty_vm();
+	struct kvm_vcpu *v;
 	int i;
 
-	es_set_param(ES_PARAM_LEAF, "N");
-	run_lookups(added);
-	es_set_param(ES_PARAM_LEAF, "Y");
+	vm_enable_cap(without, KVM_CAP_X86_EXIT_STATS, 0);
+	v = es_add_vcpu(without, 0);
+	set_cpuid(v, vendor, NULL);
+	run_lookups(v);
 	for (i = 0; i < ARRAY_SIZE(inputs); i++)
 		check_unpatched(i, vendor);
 
-	/* And on again, for whatever vendor the guest thinks it runs on. */
-	run_lookups(added);
+	/* Userspace's entry has the last word there as well. */
+	v = es_add_vcpu(without, 1);
+	set_cpuid(v, vendor, &any_index);
+	run_lookups(v);
 	for (i = 0; i < ARRAY_SIZE(inputs); i++)
-		if (inputs[i] == es_input(ES_INFO, 0, 0))
-			info = &lookups[i].leaf;
-	ES_EXPECT(es_same(*info, es_info[0]), "Expected INFO " ES_FMT ", got " ES_FMT,
-		  ES_ARGS(es_info[0]), ES_ARGS(*info));
+		expect_entry(i, &any_index);
+
+	kvm_vm_free(without);
 }
 
-static void test_off_intel(void)
+static void test_without_intel(void)
 {
-	test_off(INTEL);
+	test_without(INTEL);
 }
 
-static void test_off_amd(void)
+static void test_without_amd(void)
 {
-	test_off(AMD);
+	test_without(AMD);
+}
+
+/* With the leaf, it answers for whatever vendor the guest thinks it runs on. */
+static void test_vendors(void)
+{
+	int i, vendor;
+
+	for (vendor = INTEL; vendor <= AMD; vendor++) {
+		run_lookups(add_vcpu(vendor, NULL));
+		for (i = 0; i < ARRAY_SIZE(inputs); i++)
+			if (inputs[i] == ES_SELECTOR(ES_INFO, 0, 0))
+				ES_EXPECT(es_same(lookups[i].leaf, es_info[0]),
+					  "%.12s: expected INFO " ES_FMT ", got " ES_FMT,
+					  vendor_strings[vendor], ES_ARGS(es_info[0]),
+					  ES_ARGS(lookups[i].leaf));
+	}
 }
 
 /* Host code: CPUID faulting. */
@@ -302,8 +333,8 @@ static void ask(bool user, bool emulate)
 
 	es_rflags &= ~ES_RFLAGS_IOPL3;
 	vcpu_sregs_set(vcpu, &kernel_sregs);
-	nr_faults = *es_guest(vm, nr_faults);
-	answer = *es_guest(vm, answer);
+	ES_FETCH(vm, nr_faults);
+	ES_FETCH(vm, answer);
 }
 
 static void expect_info(const char *where)
@@ -316,7 +347,7 @@ static void expect_info(const char *where)
 static void expect_fault(const char *where)
 {
 	ES_EXPECT(nr_faults == 1, "%s: expected one #GP, got %lu", where, nr_faults);
-	ES_EXPECT(answer.eax == EXIT_STATS_LEAF && answer.ecx == es_input(ES_INFO, 0, 0),
+	ES_EXPECT(answer.eax == KVM_CPUID_EXIT_STATS && answer.ecx == ES_SELECTOR(ES_INFO, 0, 0),
 		  "%s: expected EAX and ECX as they were, got " ES_FMT, where,
 		  ES_ARGS(answer));
 }
@@ -356,7 +387,7 @@ static void test_emulator(void)
 		ES_SKIP(ES_NO_FEP);
 
 	es_run(vcpu, guest_emulated_reads, 0, 0);
-	emulated = *es_guest(vm, emulated);
+	ES_FETCH(vm, emulated);
 
 	ES_EXPECT(es_same(emulated.info[0], es_info[0]), "Expected INFO " ES_FMT ", got " ES_FMT,
 		  ES_ARGS(es_info[0]), ES_ARGS(emulated.info[0]));
@@ -393,8 +424,9 @@ static const struct es_case cases[] = {
 	{ "KVM_SET_CPUID2 entry of zeros", test_entry_of_zeros },
 	{ "KVM_SET_CPUID2 entry for one index, Intel guest", test_entry_for_index_intel },
 	{ "KVM_SET_CPUID2 entry for one index, AMD guest", test_entry_for_index_amd },
-	{ "leaf switched off and on, Intel guest", test_off_intel },
-	{ "leaf switched off and on, AMD guest", test_off_amd },
+	{ "VM without the leaf, Intel guest", test_without_intel },
+	{ "VM without the leaf, AMD guest", test_without_amd },
+	{ "VM with the leaf, Intel and AMD guest", test_vendors },
 	{ "CPUID faulting", test_faulting_exit },
 	{ "emulated CPUID", test_emulator },
 	{ "emulated CPUID, CPUID faulting", test_emulator_faulting },

@@ -57,8 +57,8 @@ static u64 run_series(struct kvm_vcpu *vcpu)
 
 	es_run(vcpu, guest_series, 0, 0);
 	start = rdtsc() - start;
-	memcpy(total, es_guest(vm, total), sizeof(total));
-	memcpy(cpuid_exits, es_guest(vm, cpuid_exits), sizeof(cpuid_exits));
+	ES_FETCH(vm, total);
+	ES_FETCH(vm, cpuid_exits);
 	return start;
 }
 
@@ -126,7 +126,7 @@ static void test_userspace(void)
 	start = rdtsc();
 	es_run_hook(vcpus[0], guest_sync, 0, 0, spin);
 	elapsed = rdtsc() - start;
-	memcpy(io, es_guest(vm, io), sizeof(io));
+	ES_FETCH(vm, io);
 
 	handling = io[1].cycles - io[0].cycles;
 	ES_EXPECT(io[1].count - io[0].count == NR_SPINS, "Expected %d I/O exits, got %lu",
@@ -140,7 +140,7 @@ static void test_userspace(void)
 static void test_sum(void)
 {
 	es_run(vcpus[0], guest_snapshot, 0, 0);
-	snapshot = *es_guest(vm, snapshot);
+	ES_FETCH(vm, snapshot);
 	es_check_sum(&snapshot);
 }
 

@@ -3,12 +3,10 @@
  * Exits that KVM may handle on its fast path, where it goes back to the guest
  * without having been anywhere else, are counted as all others.
  */
-#include "apic.h"
 #include "exit_stats.h"
 
 #define N		100
 #define NR_TIMERS	10
-#define VECTOR		0x40
 #define TIMER_CYCLES	20000
 
 static struct kvm_vm *vm;
@@ -32,7 +30,7 @@ static void guest_icr(u64 n)
 {
 	while (n--)
 		x2apic_write_reg(APIC_ICR, apic_id << 32 | APIC_DEST_PHYSICAL |
-				 APIC_DM_FIXED | VECTOR);
+				 APIC_DM_FIXED | ES_VECTOR);
 }
 
 static void guest_far_deadline(u64 n)
@@ -63,7 +61,7 @@ static void guest_measure(void (*act)(u64 n), u64 n)
 		x2apic_enable();
 		/* An exit or not, as the hardware virtualizes the APIC or not. */
 		apic_id = x2apic_read_reg(APIC_ID);
-		x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | VECTOR);
+		x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | ES_VECTOR);
 	}
 	apic_enabled = true;
 
@@ -81,8 +79,8 @@ static void measure(void (*act)(u64 n), u64 n)
 	/* The first touch of code and data costs exits of its own. */
 	es_run(vcpu, guest_measure, (uintptr_t)act, 1);
 	es_run(vcpu, guest_measure, (uintptr_t)act, n);
-	before = *es_guest(vm, before);
-	after = *es_guest(vm, after);
+	ES_FETCH(vm, before);
+	ES_FETCH(vm, after);
 }
 
 static void test_icr(void)
@@ -96,7 +94,7 @@ static void test_icr(void)
 		ES_SKIP("kvm_amd.avic is on, IPIs need no exit");
 
 	measure(guest_icr, N);
-	es_check_growth(&before, &after, &expected, 1, true);
+	es_check_growth(&before, &after, &expected, 1, &es_isa()->irq);
 }
 
 static void test_far_deadline(void)
@@ -104,7 +102,7 @@ static void test_far_deadline(void)
 	struct es_growth expected = { es_code(ES_WRMSR), N + 1 };
 
 	measure(guest_far_deadline, N);
-	es_check_growth(&before, &after, &expected, 1, false);
+	es_check_growth(&before, &after, &expected, 1, NULL);
 }
 
 static void test_preemption_timer(void)
@@ -147,7 +145,7 @@ int main(int argc, char *argv[])
 	/* The guest must have the timer before it runs for the first time. */
 	vcpu = es_add_vcpu(vm, 1);
 	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
-	vm_install_exception_handler(vm, VECTOR, guest_irq_handler);
+	vm_install_exception_handler(vm, ES_VECTOR, guest_irq_handler);
 
 	ksft_set_plan(ARRAY_SIZE(cases));
 	es_run_cases(cases, ARRAY_SIZE(cases));

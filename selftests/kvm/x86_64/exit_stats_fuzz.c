@@ -10,7 +10,7 @@
  */
 #include <getopt.h>
 
-#include "exit_stats.h"
+#include "exit_stats_modes.h"
 
 #define MAX_BATCH	256
 
@@ -93,8 +93,8 @@ static struct mode {
 
 /* What the host sees of the counters. */
 struct bounds {
-	u64 reason[ES_MAX_REASONS];
-	u64 exits, cycles;
+	struct es_sample reason[ES_MAX_REASONS];
+	struct es_sample total;
 };
 
 static struct fuzzer {
@@ -105,8 +105,12 @@ static struct fuzzer {
 	struct kvm_sregs long_sregs;
 	struct kvm_cpuid2 *cpuid;
 	struct bounds before[ES_NR_SCOPES], after[ES_NR_SCOPES];
+	/* What is being looked at. */
+	const struct mode *mode;
+	const struct record *record;
+	struct es_regs answer;
 	/* What was last read, by view, index and number of the reason. */
-	struct es_sample last[ES_NR_VIEWS][EXIT_STATS_BUCKETS / 2][ES_MAX_REASONS];
+	struct es_sample last[ES_NR_VIEWS][ES_NR_HIST_INDICES][ES_MAX_REASONS];
 } *fuzzers[ES_MAX_VCPUS];
 
 static struct kvm_vcpu *vcpus[ES_MAX_VCPUS];
@@ -133,44 +137,42 @@ static u32 below(struct fuzzer *f, u32 n)
 static u32 random_leaf(struct fuzzer *f)
 {
 	static const u32 others[] = {
-		EXIT_STATS_NEIGHBOUR, EXIT_STATS_LEAF + 1, EXIT_STATS_LEAF & 0xffff,
-		EXIT_STATS_LEAF | BIT(31), EXIT_STATS_LEAF ^ BIT(30), 0, 1, 2, 4, 7, 0xb, 0xd,
+		ES_NEIGHBOUR, KVM_CPUID_EXIT_STATS + 1, KVM_CPUID_EXIT_STATS & 0xffff,
+		KVM_CPUID_EXIT_STATS | BIT(31), KVM_CPUID_EXIT_STATS ^ BIT(30),
+		0, 1, 2, 4, 7, 0xb, 0xd,
 		0x40000000, 0x40000001, 0x4fffff00, 0x80000000, 0x80000001, 0xffffffff,
 	};
 
 	if (below(f, 16))
-		return EXIT_STATS_LEAF;
+		return KVM_CPUID_EXIT_STATS;
 	return below(f, 4) ? ANY_OF(f, others) : random_u32(f);
 }
 
 /* Few of all selectors have an answer of their own, and errors begin at boundaries. */
 static u32 random_selector(struct fuzzer *f)
 {
-	static const u8 views[] = { 6, 7, 8, 0xf, 0x10, 0x7f, 0x80, 0xfe, 0xff };
-	static const u8 indices[] = { 2, 3, 14, 15, 16, 17, 31, 32, 0x7f, 0x80, 0xfe, 0xff };
 	static const u16 reasons[] = {
 		0, 1, 0x3f, 0x40, 0x7e, 0x7f, 0x80, 0xaf, 0xb0, 0xbf, 0xc0, 0xc1, 0xff, 0x100,
-		0x3ff, 0x400, 0x40f, 0x410, 0x7fff, 0x8000, 0xfffe, 0xffff,
+		0x3ff, 0x400, 0x40f, 0x410, 0x7fe, KVM_EXIT_STATS_REASON_OTHER,
 	};
-	const struct es_isa *isa = es_isa();
 	u8 view, index;
 	u16 reason;
 
 	if (!below(f, 16))
 		return random_u32(f);
 
-	view = below(f, 8) ? below(f, ES_NR_VIEWS) : ANY_OF(f, views);
+	view = below(f, 8) ? below(f, ES_NR_VIEWS) : below(f, ES_MAX_VIEWS);
 
-	if (view == ES_HIST)
-		index = below(f, EXIT_STATS_BUCKETS / 2);
+	if (!below(f, 8))
+		index = below(f, ES_MAX_INDICES);
+	else if (view == ES_HIST)
+		index = below(f, ES_NR_HIST_INDICES);
 	else
 		index = below(f, ES_NR_SCOPES);
-	if (!below(f, 8))
-		index = ANY_OF(f, indices);
 
 	switch (below(f, 8)) {
 	case 0:
-		reason = random_u32(f);
+		reason = below(f, ES_MAX_CODES);
 		break;
 	case 1:
 		reason = ANY_OF(f, reasons);
@@ -179,10 +181,10 @@ static u32 random_selector(struct fuzzer *f)
 		reason = es_code(below(f, ES_NR_OPS));
 		break;
 	default:
-		reason = isa->reasons[below(f, isa->nr_reasons)].code;
+		reason = es_code_of(below(f, es_isa()->nr_reasons));
 		break;
 	}
-	return es_input(view, index, reason);
+	return ES_SELECTOR(view, index, reason);
 }
 
 static u64 random_u64(struct fuzzer *f)
@@ -205,9 +207,7 @@ static void fill(struct fuzzer *f, struct record *r)
 
 static void look(struct fuzzer *f, struct bounds bounds[ES_NR_SCOPES])
 {
-	const struct es_isa *isa = es_isa();
 	struct es_binary_stats stats;
-	u64 n;
 	int i, j, scope;
 
 	memset(bounds, 0, ES_NR_SCOPES * sizeof(*bounds));
@@ -217,114 +217,121 @@ static void look(struct fuzzer *f, struct bounds bounds[ES_NR_SCOPES])
 			if (scope == ES_VCPU && vcpus[i] != f->vcpu)
 				continue;
 
-			bounds[scope].cycles += stats.exit_cycles;
-			for (j = 0; j < isa->nr_reasons; j++) {
-				if (isa->reasons[j].code > 0xffff)
-					continue;
-				n = es_stats_count(&stats, isa->reasons[j].code);
-				bounds[scope].reason[j] += n;
-				bounds[scope].exits += n;
+			for (j = 0; j < es_isa()->nr_reasons; j++) {
+				bounds[scope].reason[j].count += stats.exit_reasons[j];
+				bounds[scope].reason[j].cycles += stats.exit_cycles[j];
+				bounds[scope].total.count += stats.exit_reasons[j];
+				bounds[scope].total.cycles += stats.exit_cycles[j];
 			}
 		}
 	}
 }
 
-#define FMT	"EAX %#x, ECX %#x, %s%s: expected "
+#define EXPECT(cond, fmt, ...)						\
+	ES_EXPECT(cond, "EAX %#x, ECX %#x, %s%s: expected " fmt ", got " ES_FMT,	\
+		  (u32)f->record->in[0], (u32)f->record->in[2], f->mode->name,	\
+		  f->record->emulate ? ", emulated" : "", ##__VA_ARGS__,	\
+		  ES_ARGS(f->answer))
 
-#define EXPECT(cond, fmt, ...)							\
-	ES_EXPECT(cond, FMT fmt ", got " ES_FMT, (u32)r->in[0], (u32)r->in[2],	\
-		  mode->name, r->emulate ? ", emulated" : "", ##__VA_ARGS__,	\
-		  ES_ARGS(answer))
-
-static void check_never_less(struct fuzzer *f, const struct record *r, const struct mode *mode,
-			     struct es_regs answer, int view, int index, int reason)
+static void check_never_less(struct fuzzer *f, struct es_sample *last)
 {
-	struct es_sample *last = &f->last[view][index][reason];
-	struct es_sample now = { es_pair_a(answer), es_pair_b(answer) };
+	struct es_sample now = es_sample(f->answer);
 
 	EXPECT(now.count >= last->count && now.cycles >= last->cycles,
 	       "no less than what was read before, %#lx and %#lx", last->count, last->cycles);
 	*last = now;
 }
 
-/* NEXT names the first reason that has a count, of those that had one or got one. */
-static void check_next(struct fuzzer *f, const struct record *r, const struct mode *mode,
-		       struct es_regs answer, enum es_scope scope, u16 from)
+/* Within what the host saw before and after. */
+static void check_between(struct fuzzer *f, const struct es_sample *low,
+			  const struct es_sample *high)
 {
-	const struct es_isa *isa = es_isa();
-	u32 code, first = UINT32_MAX;
-	int i = es_find_reason(answer.eax);
-	int j;
+	struct es_sample now = es_sample(f->answer);
 
-	for (j = 0; j < isa->nr_reasons; j++) {
-		code = isa->reasons[j].code;
-		if (code <= 0xffff && code >= from && f->before[scope].reason[j])
-			first = min(first, code);
-	}
+	EXPECT(low->count <= now.count && now.count <= high->count &&
+	       low->cycles <= now.cycles && now.cycles <= high->cycles,
+	       "%#lx..%#lx exits and %#lx..%#lx cycles",
+	       low->count, high->count, low->cycles, high->cycles);
+}
 
-	if (first == UINT32_MAX && es_same(answer, es_error))
+/* NEXT names the first reason that has a count, of those that had one or got one. */
+static void check_next(struct fuzzer *f, enum es_scope scope, u16 from)
+{
+	struct es_regs got = f->answer;
+	u32 first = UINT32_MAX;
+	int i = es_find_reason(got.eax), j;
+
+	for (j = es_isa()->nr_reasons - 1; j >= 0; j--)
+		if (es_code_of(j) >= from && f->before[scope].reason[j].count)
+			first = es_code_of(j);
+
+	if (first == UINT32_MAX && es_same(got, es_error))
 		return;
-	EXPECT(!answer.ebx && !answer.ecx && !answer.edx && i >= 0 && answer.eax >= from &&
-	       answer.eax <= first && f->after[scope].reason[i],
+	EXPECT(!got.ebx && !got.ecx && !got.edx && i >= 0 && got.eax >= from &&
+	       got.eax <= first && f->after[scope].reason[i].count,
 	       "a reason that happened, %#x or before", first);
 }
 
-static void check_leaf(struct fuzzer *f, const struct record *r, const struct mode *mode,
-		       struct es_regs answer)
+/* No more exits than of the reason, and no more cycles than passed. */
+static void check_part(struct fuzzer *f, bool is_hist, enum es_scope scope, u64 exits)
 {
-	u32 selector = r->in[2];
-	u8 view = selector >> 24, index = selector >> 16;
-	u16 reason = selector;
-	u64 a = es_pair_a(answer), b = es_pair_b(answer), elapsed = rdtsc() - start_tsc;
-	enum es_answer kind = es_expected_answer(view, index, reason);
-	/* With a view that does not exist, the index says nothing. */
-	bool of_vcpu = index == ES_VCPU && kind != ES_ANSWER_TOTAL_VM;
-	enum es_scope scope = of_vcpu ? ES_VCPU : ES_VM;
-	struct bounds *low, *high;
-	int i = es_find_reason(reason);
+	u64 cycles = (rdtsc() - start_tsc) * (scope == ES_VM ? nr_vcpus : 1);
+	u64 most = is_hist ? exits : cycles;
+
+	EXPECT(es_pair_a(f->answer) <= exits && es_pair_b(f->answer) <= most,
+	       "at most %#lx and %#lx", exits, most);
+}
+
+static void check_leaf(struct fuzzer *f)
+{
+	u32 selector = f->record->in[2];
+	u8 view = es_view_of(selector), index = es_index_of(selector);
+	enum es_answer kind = es_expected_answer(selector);
+	enum es_scope scope = es_scope_of(selector);
+	const struct bounds *low = &f->before[scope], *high = &f->after[scope];
+	int i = es_find_reason(es_reason_of(selector));
+
+	/* A reason that has not happened is four zeros if it has a name. */
+	if (kind == ES_ANSWER_REASON || kind == ES_ANSWER_PART) {
+		if (!high->reason[i].count) {
+			EXPECT(es_same(f->answer, es_names[i] ? es_zeros : es_error), "%s",
+			       es_names[i] ? "four zeros" : "the error");
+			return;
+		}
+		if (!es_names[i] && !low->reason[i].count && es_same(f->answer, es_error))
+			return;
+	}
 
 	switch (kind) {
 	case ES_ANSWER_ERROR:
-		EXPECT(es_same(answer, es_error), "the error " ES_FMT, ES_ARGS(es_error));
+		EXPECT(es_same(f->answer, es_error), "the error");
 		break;
-	case ES_ANSWER_TOTAL_VM:
-	case ES_ANSWER_TOTAL_VCPU:
-		low = &f->before[scope];
-		high = &f->after[scope];
-		EXPECT(low->exits <= a && a <= high->exits && low->cycles <= b && b <= high->cycles,
-		       "TOTAL, %#lx..%#lx exits and %#lx..%#lx cycles",
-		       low->exits, high->exits, low->cycles, high->cycles);
-		check_never_less(f, r, mode, answer, ES_TOTAL, scope, 0);
+	case ES_ANSWER_TOTAL:
+		check_between(f, &low->total, &high->total);
+		check_never_less(f, &f->last[ES_TOTAL][scope][0]);
 		break;
 	case ES_ANSWER_INFO:
-		EXPECT(es_same(answer, es_info[index]), "INFO " ES_FMT, ES_ARGS(es_info[index]));
+		EXPECT(es_same(f->answer, es_info[index]), "INFO " ES_FMT,
+		       ES_ARGS(es_info[index]));
+		break;
+	case ES_ANSWER_AGE:
+		EXPECT(es_pair_b(f->answer) == es_pair_b(es_info[index]) &&
+		       es_pair_a(f->answer) > es_pair_a(es_info[index]) &&
+		       es_pair_a(f->answer) < rdtsc() - start_tsc,
+		       "an age of more than %#lx, and generation %#lx",
+		       es_pair_a(es_info[index]), es_pair_b(es_info[index]));
+		check_never_less(f, &f->last[view][index][0]);
 		break;
 	case ES_ANSWER_REASON:
-		low = &f->before[scope];
-		high = &f->after[scope];
-		EXPECT(low->reason[i] <= a && a <= high->reason[i] && b <= high->cycles,
-		       "%#lx..%#lx exits and %#lx cycles at most",
-		       low->reason[i], high->reason[i], high->cycles);
-		if (!high->reason[i])
-			EXPECT(es_same(answer, es_zeros), "four zeros");
-		check_never_less(f, r, mode, answer, view, index, i);
+		check_between(f, &low->reason[i], &high->reason[i]);
+		check_never_less(f, &f->last[view][index][i]);
 		break;
 	case ES_ANSWER_PART:
-		if (view == ES_HIST)
-			scope = ES_VM;
-		high = &f->after[scope];
-		EXPECT(a <= high->reason[i], "%#lx exits at most", high->reason[i]);
-		if (view == ES_HIST)
-			EXPECT(b <= high->reason[i], "%#lx exits at most", high->reason[i]);
-		else
-			EXPECT(b <= elapsed * (scope == ES_VM ? nr_vcpus : 1),
-			       "no more cycles than passed, %#lx", elapsed);
-		if (!high->reason[i])
-			EXPECT(es_same(answer, es_zeros), "four zeros");
-		check_never_less(f, r, mode, answer, view, index, i);
+		check_part(f, view == ES_HIST, scope, high->reason[i].count);
+		check_never_less(f, &f->last[view][index][i]);
 		break;
 	case ES_ANSWER_NEXT:
-		check_next(f, r, mode, answer, index, reason);
+		check_next(f, scope, es_reason_of(selector));
 		break;
 	}
 }
@@ -333,12 +340,11 @@ static void check_leaf(struct fuzzer *f, const struct record *r, const struct mo
  * Any other leaf is what userspace has set, or what KVM takes for those that are
  * out of range: zeros, or the highest basic leaf.
  */
-static void check_other_leaf(struct fuzzer *f, const struct record *r, const struct mode *mode,
-			     struct es_regs answer)
+static void check_other_leaf(struct fuzzer *f)
 {
-	u32 leaf = r->in[0], index = r->in[2], max_basic = 0, i;
+	u32 leaf = f->record->in[0], index = f->record->in[2], max_basic = 0, i;
+	bool is_known = es_same(f->answer, es_zeros);
 	const struct kvm_cpuid_entry2 *e;
-	bool is_known = es_same(answer, es_zeros);
 
 	for (i = 0; i < f->cpuid->nent; i++)
 		if (!f->cpuid->entries[i].function)
@@ -352,27 +358,27 @@ static void check_other_leaf(struct fuzzer *f, const struct record *r, const str
 		e = &f->cpuid->entries[i];
 		if ((e->function == leaf || e->function == max_basic) &&
 		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index))
-			is_known = es_same(answer,
+			is_known = es_same(f->answer,
 					   (struct es_regs){ e->eax, e->ebx, e->ecx, e->edx });
 	}
 	EXPECT(is_known, "that leaf, zeros, or the highest basic leaf %#x", max_basic);
 }
 
-static void check(struct fuzzer *f, enum es_mode m, int nr)
+static void check(struct fuzzer *f, enum es_mode mode, int nr)
 {
-	const struct mode *mode = &modes[m];
 	const struct record *r;
-	struct es_regs answer;
 	int i;
 
+	f->mode = &modes[mode];
 	for (r = records[f->vcpu->id]; r < records[f->vcpu->id] + nr; r++) {
-		answer = (struct es_regs){ r->out[0], r->out[1], r->out[2], r->out[3] };
-		for (i = 0; es_mode_is_long(m) && i < 4; i++)
+		f->record = r;
+		f->answer = (struct es_regs){ r->out[0], r->out[1], r->out[2], r->out[3] };
+		for (i = 0; es_mode_is_long(mode) && i < 4; i++)
 			EXPECT(r->out[i] <= UINT32_MAX, "0 in the upper half of R%cX", "ABCD"[i]);
-		if ((u32)r->in[0] == EXIT_STATS_LEAF)
-			check_leaf(f, r, mode, answer);
+		if ((u32)r->in[0] == KVM_CPUID_EXIT_STATS)
+			check_leaf(f);
 		else
-			check_other_leaf(f, r, mode, answer);
+			check_other_leaf(f);
 	}
 }
 

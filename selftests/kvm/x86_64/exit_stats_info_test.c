@@ -5,29 +5,37 @@
  */
 #include "exit_stats.h"
 
-#define NR_VIEWS	256
-/* Garbage, as left in ECX by a client that knows nothing of views. */
-#define GARBAGE_INDEX	0xff
-#define GARBAGE_REASON	0xdead
-
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 static u32 nr_vcpus = 1;
 
 /* Guest code. */
 
-static struct es_regs info[2], first[2];
+static struct es_regs info[ES_NR_INFOS], first[2];
 static struct {
-	struct es_sample before, after;
-	struct es_regs answer;
-} views[NR_VIEWS];
+	struct es_sample info, total;
+} ages[2];
 static bool stop;
 static u32 least_vcpus, most_vcpus, vcpus_after_stop;
 
 static void guest_info(u16 reason)
 {
-	info[0] = es_read(ES_INFO, 0, reason);
-	info[1] = es_read(ES_INFO, 1, reason);
+	int i;
+
+	for (i = 0; i < ES_NR_INFOS; i++)
+		info[i] = es_read(ES_INFO, i, reason);
+	ES_GUEST_DONE();
+}
+
+static void guest_ages(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ages); i++) {
+		ages[i].total = es_read_sample(ES_TOTAL, ES_VM, 0);
+		ages[i].info = es_read_sample(ES_INFO, 2, 0);
+		ES_GUEST_SYNC();
+	}
 	ES_GUEST_DONE();
 }
 
@@ -35,18 +43,6 @@ static void guest_first_reads(void)
 {
 	first[0] = es_read(ES_REASON, ES_VCPU, es_code(ES_CPUID));
 	first[1] = es_read(ES_REASON, ES_VCPU, es_code(ES_CPUID));
-	ES_GUEST_DONE();
-}
-
-static void guest_all_views(void)
-{
-	int view;
-
-	for (view = 0; view < NR_VIEWS; view++) {
-		views[view].before = es_read_sample(ES_TOTAL, ES_VM, 0);
-		views[view].answer = es_read(view, GARBAGE_INDEX, GARBAGE_REASON);
-		views[view].after = es_read_sample(ES_TOTAL, ES_VM, 0);
-	}
 	ES_GUEST_DONE();
 }
 
@@ -70,7 +66,7 @@ static void guest_poll_vcpus(void)
 static void read_info(struct kvm_vcpu *reader, u16 reason)
 {
 	es_run(reader, guest_info, reason, 0);
-	memcpy(info, es_guest(vm, info), sizeof(info));
+	ES_FETCH(vm, info);
 }
 
 static void test_version(void)
@@ -78,19 +74,16 @@ static void test_version(void)
 	ES_EXPECT(es_has_signature(es_info[0]),
 		  "Expected 'KVMExitStats' in EBX:ECX:EDX, got EAX:EBX:ECX:EDX = " ES_FMT,
 		  ES_ARGS(es_info[0]));
-	ES_EXPECT((u16)es_info[0].eax == EXIT_STATS_VERSION,
-		  "Expected ABI version %u, got %u", EXIT_STATS_VERSION,
+	ES_EXPECT((u16)es_info[0].eax == KVM_EXIT_STATS_ABI_VERSION,
+		  "Expected ABI version %u, got %u", KVM_EXIT_STATS_ABI_VERSION,
 		  (u16)es_info[0].eax);
 }
 
-/* Bit 16+n of EAX is set if view n exists. */
+/* Bit 16+n of EAX is set if view n exists; there is no CAUSE yet. */
 static void test_view_bits(void)
 {
-	const u16 views = BIT(ES_TOTAL) | BIT(ES_INFO) | BIT(ES_REASON) | BIT(ES_AWAY) |
-			  BIT(ES_HIST) | BIT(ES_NEXT);
-	u16 bits = es_info[0].eax >> 16;
-
-	ES_EXPECT(bits == views, "Expected views %#x, got %#x", views, bits);
+	ES_EXPECT(es_info[0].eax == ES_INFO_EAX, "Expected EAX %#x, got %#x", ES_INFO_EAX,
+		  es_info[0].eax);
 }
 
 /* The reason is not an input of INFO. */
@@ -98,20 +91,105 @@ static void test_info_ignores_reason(void)
 {
 	int i;
 
-	read_info(vcpu, 0xffff);
+	read_info(vcpu, KVM_EXIT_STATS_REASON_MASK);
 	for (i = 0; i < 2; i++)
 		ES_EXPECT(es_same(info[i], es_info[i]),
-			  "Expected INFO %d with reason 0xffff to be " ES_FMT ", got " ES_FMT,
+			  "Expected INFO %d with reason 0x7ff to be " ES_FMT ", got " ES_FMT,
 			  i, ES_ARGS(es_info[i]), ES_ARGS(info[i]));
+	ES_EXPECT(es_pair_b(info[2]) == es_pair_b(es_info[2]),
+		  "Expected INFO 2 with reason 0x7ff to have generation %#lx, got %#lx",
+		  es_pair_b(es_info[2]), es_pair_b(info[2]));
 }
 
 static void test_isa(void)
 {
-	ES_EXPECT(es_info[1].eax == es_isa()->id, "Expected ISA %u (%s), got %u",
-		  es_isa()->id, es_isa()->name, es_info[1].eax);
-	ES_EXPECT(es_info[1].edx == EXIT_STATS_BUCKETS,
-		  "Expected %u histogram buckets, got %u", EXIT_STATS_BUCKETS,
+	u32 isa = es_isa()->id | KVM_EXIT_STATS_COUNTING;
+
+	ES_EXPECT(es_info[1].eax == isa, "Expected EAX %#x (%s, counting), got %#x",
+		  isa, es_isa()->name, es_info[1].eax);
+	ES_EXPECT(es_info[1].edx == KVM_EXIT_STATS_NR_BUCKETS,
+		  "Expected %u histogram buckets, got %u", KVM_EXIT_STATS_NR_BUCKETS,
 		  es_info[1].edx);
+}
+
+/* Bit 8 says whether VM-Exits are being counted, as the parameter does, at once. */
+static void test_counting(void)
+{
+	u32 expected;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		es_set_param(ES_PARAM_ACCOUNT, i & 1 ? "Y" : "N");
+		read_info(vcpu, 0);
+		expected = es_isa()->id | (i & 1 ? KVM_EXIT_STATS_COUNTING : 0);
+		ES_EXPECT(info[1].eax == expected, "exit_stats=%c: expected EAX %#x, got %#x",
+			  "NY"[i & 1], expected, info[1].eax);
+	}
+}
+
+static struct {
+	u64 start, end;
+} syncs[ARRAY_SIZE(ages)];
+static int nr_syncs;
+
+static void stay_in_userspace(struct kvm_vcpu *vcpu)
+{
+	syncs[nr_syncs].start = rdtsc();
+	usleep(1000);
+	syncs[nr_syncs++].end = rdtsc();
+}
+
+/*
+ * The age is host TSC ticks since the counters began, with the VM: the host sees
+ * as many pass, and the handling cycles are part of them.
+ */
+static void test_age(void)
+{
+	u64 vm_created = rdtsc(), most, growth, least;
+	struct kvm_vcpu *fresh;
+	struct kvm_vm *new = es_create_any_vm(1, &fresh);
+	int i;
+
+	es_run_hook(fresh, guest_ages, 0, 0, stay_in_userspace);
+	ES_FETCH(new, ages);
+	kvm_vm_free(new);
+
+	for (i = 0; i < ARRAY_SIZE(ages); i++) {
+		most = syncs[i].start - vm_created;
+		ES_EXPECT(ages[i].info.count <= most, "Expected an age of at most %lu, got %lu",
+			  most, ages[i].info.count);
+		ES_EXPECT(ages[i].total.cycles < ages[i].info.count,
+			  "Expected less handling cycles than an age of %lu, got %lu",
+			  ages[i].info.count, ages[i].total.cycles);
+	}
+	growth = ages[1].info.count - ages[0].info.count;
+	least = syncs[0].end - syncs[0].start;
+	ES_EXPECT(growth >= least, "Expected the age to grow by at least %lu, got %lu",
+		  least, growth);
+}
+
+/* The generation is a VM's: the same on all of its vCPUs, and no other VM's. */
+static void test_generation(void)
+{
+	struct kvm_vcpu *added = es_add_vcpu(vm, nr_vcpus++), *others[2];
+	u64 mine = es_pair_b(es_info[2]), generation[ARRAY_SIZE(others)];
+	struct kvm_vm *new;
+	int i;
+
+	read_info(added, 0);
+	ES_EXPECT(es_pair_b(info[2]) == mine,
+		  "Expected generation %#lx on the added vCPU, got %#lx", mine,
+		  es_pair_b(info[2]));
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		new = es_create_any_vm(1, &others[i]);
+		es_run(others[i], guest_info, 0, 0);
+		generation[i] = es_pair_b(es_guest(new, info)[0][2]);
+		kvm_vm_free(new);
+	}
+	ES_EXPECT(generation[0] != mine && generation[1] != mine && generation[0] != generation[1],
+		  "Expected three VMs to differ, got generations %#lx, %#lx, %#lx", mine,
+		  generation[0], generation[1]);
 }
 
 /* 0 if unknown; KVM measured it, and userspace may have a better idea. */
@@ -156,9 +234,9 @@ static void test_add_vcpu_meanwhile(void)
 	WRITE_ONCE(*es_guest(vm, stop), true);
 	es_join(&job);
 
-	least_vcpus = *es_guest(vm, least_vcpus);
-	most_vcpus = *es_guest(vm, most_vcpus);
-	vcpus_after_stop = *es_guest(vm, vcpus_after_stop);
+	ES_FETCH(vm, least_vcpus);
+	ES_FETCH(vm, most_vcpus);
+	ES_FETCH(vm, vcpus_after_stop);
 
 	ES_EXPECT(least_vcpus == nr_vcpus - 1, "Expected %u vCPUs at first, got %u",
 		  nr_vcpus - 1, least_vcpus);
@@ -175,7 +253,7 @@ static void test_first_read(void)
 
 	nr_vcpus++;
 	es_run(fresh, guest_first_reads, 0, 0);
-	memcpy(first, es_guest(vm, first), sizeof(first));
+	ES_FETCH(vm, first);
 
 	ES_EXPECT(es_pair_a(first[0]) == 1 && es_pair_b(first[0]) == 0,
 		  "Expected a vCPU's first CPUID to read 1 exit and 0 cycles, got %lu and %lu",
@@ -183,40 +261,6 @@ static void test_first_read(void)
 	ES_EXPECT(es_pair_a(first[1]) == 2 && es_pair_b(first[1]) > 0,
 		  "Expected the second to read 2 exits and the cycles of one, got %lu and %lu",
 		  es_pair_a(first[1]), es_pair_b(first[1]));
-}
-
-/*
- * The bits say exactly what answers.  Index 0xff is an error in every view but
- * TOTAL, and a view that does not exist is answered as TOTAL of the whole VM.
- */
-static void test_views(void)
-{
-	struct es_sample a;
-	int view;
-
-	es_run(vcpu, guest_all_views, 0, 0);
-	memcpy(views, es_guest(vm, views), sizeof(views));
-
-	for (view = 0; view < NR_VIEWS; view++) {
-		if (view != ES_TOTAL && es_has_view(view)) {
-			ES_EXPECT(es_same(views[view].answer, es_error),
-				  "Expected the error " ES_FMT " from view %#x, got " ES_FMT,
-				  ES_ARGS(es_error), view, ES_ARGS(views[view].answer));
-			continue;
-		}
-
-		a.count = es_pair_a(views[view].answer);
-		a.cycles = es_pair_b(views[view].answer);
-		ES_EXPECT(views[view].before.count < a.count && a.count < views[view].after.count,
-			  "Expected TOTAL, %lu < exits < %lu, from view %#x, got " ES_FMT,
-			  views[view].before.count, views[view].after.count, view,
-			  ES_ARGS(views[view].answer));
-		ES_EXPECT(views[view].before.cycles < a.cycles &&
-			  a.cycles < views[view].after.cycles,
-			  "Expected TOTAL, %lu < cycles < %lu, from view %#x, got " ES_FMT,
-			  views[view].before.cycles, views[view].after.cycles, view,
-			  ES_ARGS(views[view].answer));
-	}
 }
 
 /*
@@ -229,16 +273,18 @@ static void test_not_listed(void)
 	int i;
 
 	for (i = 0; i < cpuid->nent; i++)
-		ES_EXPECT(cpuid->entries[i].function != EXIT_STATS_LEAF,
-			  "Expected no entry %#x, got one", EXIT_STATS_LEAF);
+		ES_EXPECT(cpuid->entries[i].function != KVM_CPUID_EXIT_STATS,
+			  "Expected no entry %#x, got one", KVM_CPUID_EXIT_STATS);
 }
 
 static const struct es_case cases[] = {
 	{ "signature and ABI version", test_version },
 	{ "view bits", test_view_bits },
-	{ "the bits say exactly which views answer", test_views },
 	{ "INFO does not look at the reason", test_info_ignores_reason },
 	{ "instruction set and number of buckets", test_isa },
+	{ "whether VM-Exits are being counted", test_counting },
+	{ "age of the counters", test_age },
+	{ "generation of the counters", test_generation },
 	{ "frequency of the TSC", test_tsc_khz },
 	{ "number of vCPUs, before and after one more", test_nr_vcpus },
 	{ "number of vCPUs, one more while the first runs", test_add_vcpu_meanwhile },

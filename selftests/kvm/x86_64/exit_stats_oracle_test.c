@@ -38,11 +38,6 @@ static struct kvm_vcpu *reader, *workers[NR_WORKERS];
 static struct es_snapshot snapshot;
 static u64 last_read;
 
-static void guest_ud_handler(struct ex_regs *regs)
-{
-	regs->rip += 2;
-}
-
 static void guest_work(u64 id)
 {
 	u64 page = PAGES_GVA + id * (NR_PAGES / NR_WORKERS) * PAGE_SIZE, self;
@@ -119,17 +114,17 @@ static void read_oracle(void)
 	FILE *file = fopen(EVENT "hist", "r");
 	u64 count, hits = 0, dropped = -1;
 	char line[256];
-	u32 code;
+	u64 code;
 	int i;
 
 	TEST_ASSERT(file, "Cannot open " EVENT "hist: %s", strerror(errno));
 	memset(&oracle, 0, sizeof(oracle));
 
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "{ exit_reason: %u } hitcount: %lu", &code, &count) == 2) {
+		if (sscanf(line, "{ exit_reason: %lu } hitcount: %lu", &code, &count) == 2) {
 			i = es_find_reason(code);
 			if (i < 0)
-				i = es_find_reason(EXIT_STATS_OTHER);
+				i = es_isa()->nr_reasons - 1;
 			oracle.reason[i] += count;
 			oracle.total += count;
 		} else if (sscanf(line, " Hits: %lu", &hits) != 1 &&
@@ -146,7 +141,7 @@ static void read_oracle(void)
 
 static u64 expected(int i)
 {
-	u32 code = es_isa()->reasons[i].code;
+	u32 code = es_code_of(i);
 	u64 n = snapshot.reason[i].count;
 
 	if (code == es_code(ES_CPUID))
@@ -173,21 +168,20 @@ static bool same(void)
  */
 static void compare(void)
 {
-	const struct es_isa *isa = es_isa();
 	int tries = 20, i;
 
 	do {
 		es_run(reader, guest_read, 0, 0);
-		snapshot = *es_guest(vm, snapshot);
-		last_read = *es_guest(vm, last_read);
+		ES_FETCH(vm, snapshot);
+		ES_FETCH(vm, last_read);
 		read_oracle();
 	} while (!same() && --tries);
 
 	es_check_sum(&snapshot);
-	for (i = 0; i < isa->nr_reasons; i++)
+	for (i = 0; i < es_isa()->nr_reasons; i++)
 		ES_EXPECT(expected(i) == oracle.reason[i],
 			  "%s (%#x): the tracepoint has %lu exits, the leaf %lu",
-			  isa->reasons[i].name, isa->reasons[i].code, oracle.reason[i],
+			  es_name(es_code_of(i)), es_code_of(i), oracle.reason[i],
 			  expected(i));
 }
 
@@ -197,7 +191,7 @@ static void create_vm(void)
 
 	vm = es_create_vm(1, &reader);
 	vm_install_exception_handler(vm, ES_VECTOR, es_handle_irq);
-	vm_install_exception_handler(vm, UD_VECTOR, guest_ud_handler);
+	vm_install_exception_handler(vm, UD_VECTOR, es_skip_ud);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, PAGES_GPA, PAGES_SLOT,
 				    NR_PAGES, 0);
 	virt_map(vm, PAGES_GVA, PAGES_GPA, NR_PAGES);

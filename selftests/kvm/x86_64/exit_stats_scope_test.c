@@ -80,12 +80,7 @@ static void check_mix(struct kvm_vm *of, enum mix mix)
 	before[mix] = *es_guest(of, before[mix]);
 	after[mix] = *es_guest(of, after[mix]);
 	es_check_growth(&before[mix], &after[mix], expected[mix], ARRAY_SIZE(expected[mix]),
-			false);
-}
-
-static u64 count_of(const struct es_snapshot *s, enum es_op op)
-{
-	return s->reason[es_find_reason(es_code(op))].count;
+			NULL);
 }
 
 /*
@@ -114,13 +109,13 @@ static void test_two_vcpus(void)
 	run_mixes(vcpus[0], vcpus[1], ES_VCPU);
 
 	/* The counts of a vCPU do not leak into those of another. */
-	ES_EXPECT(!count_of(&after[MIX_READER], ES_HYPERCALL),
+	ES_EXPECT(!es_count_of(&after[MIX_READER], ES_HYPERCALL),
 		  "Expected no hypercalls of vCPU 0, got %lu",
-		  count_of(&after[MIX_READER], ES_HYPERCALL));
+		  es_count_of(&after[MIX_READER], ES_HYPERCALL));
 	/* SVM has one code for reading and writing MSRs; nobody writes here. */
-	ES_EXPECT(!count_of(&after[MIX_CALLER], ES_RDMSR),
+	ES_EXPECT(!es_count_of(&after[MIX_CALLER], ES_RDMSR),
 		  "Expected no RDMSR of vCPU 1, got %lu",
-		  count_of(&after[MIX_CALLER], ES_RDMSR));
+		  es_count_of(&after[MIX_CALLER], ES_RDMSR));
 }
 
 /*
@@ -129,7 +124,6 @@ static void test_two_vcpus(void)
  */
 static void test_sum(void)
 {
-	const struct es_isa *isa = es_isa();
 	struct es_sample whole, mine, foreign;
 	struct es_snapshot vcpu1;
 	u32 code;
@@ -138,15 +132,15 @@ static void test_sum(void)
 	es_run(vcpus[1], guest_snapshot, ES_VCPU, 0);
 	vcpu1 = *es_guest(vm, both[ES_VCPU]);
 	es_run(vcpus[0], guest_both_snapshots, 0, 0);
-	memcpy(both, es_guest(vm, both), sizeof(both));
+	ES_FETCH(vm, both);
 
 	es_check_sum(&vcpu1);
 	es_check_sum(&both[ES_VM]);
 	es_check_sum(&both[ES_VCPU]);
 
-	for (i = 0; i < isa->nr_reasons; i++) {
-		code = isa->reasons[i].code;
-		if (es_has_code(&isa->async, code))
+	for (i = 0; i < es_isa()->nr_reasons; i++) {
+		code = es_code_of(i);
+		if (es_has_code(&es_isa()->async, code))
 			continue;
 
 		whole = both[ES_VM].reason[i];
@@ -164,14 +158,14 @@ static void test_sum(void)
 
 		ES_EXPECT(whole.count == mine.count + foreign.count,
 			  "%s: expected the VM to have %lu + %lu exits, got %lu",
-			  isa->reasons[i].name, mine.count, foreign.count, whole.count);
+			  es_name(code), mine.count, foreign.count, whole.count);
 
 		/* Neither vCPU had such exits between the snapshots. */
 		if (code == es_code(ES_CPUID) || code == es_code(ES_IO))
 			continue;
 		ES_EXPECT(whole.cycles == mine.cycles + foreign.cycles,
 			  "%s: expected the VM to have %lu + %lu cycles, got %lu",
-			  isa->reasons[i].name, mine.cycles, foreign.cycles, whole.cycles);
+			  es_name(code), mine.cycles, foreign.cycles, whole.cycles);
 	}
 }
 
@@ -203,12 +197,12 @@ static void test_new_vm(void)
 	es_check_sum(&s);
 
 	/* All its CPUIDs were reads; it stopped once, after reading INFO. */
-	ES_EXPECT(count_of(&s, ES_CPUID) == s.reads, "Expected %lu CPUID exits, got %lu",
-		  s.reads, count_of(&s, ES_CPUID));
-	ES_EXPECT(count_of(&s, ES_IO) == 1, "Expected 1 I/O exit, got %lu",
-		  count_of(&s, ES_IO));
-	ES_EXPECT(!count_of(&s, ES_HYPERCALL), "Expected no hypercalls, got %lu",
-		  count_of(&s, ES_HYPERCALL));
+	ES_EXPECT(es_count_of(&s, ES_CPUID) == s.reads, "Expected %lu CPUID exits, got %lu",
+		  s.reads, es_count_of(&s, ES_CPUID));
+	ES_EXPECT(es_count_of(&s, ES_IO) == 1, "Expected 1 I/O exit, got %lu",
+		  es_count_of(&s, ES_IO));
+	ES_EXPECT(!es_count_of(&s, ES_HYPERCALL), "Expected no hypercalls, got %lu",
+		  es_count_of(&s, ES_HYPERCALL));
 	ES_EXPECT(es_info[1].ebx == 1, "Expected 1 vCPU, got %u", es_info[1].ebx);
 }
 
@@ -223,14 +217,14 @@ static void test_freed_vm(void)
 	u64 calls, now;
 
 	es_run(vcpus[0], guest_snapshot, ES_VM, 0);
-	calls = count_of(es_guest(vm, both[ES_VM]), ES_HYPERCALL);
+	calls = es_count_of(es_guest(vm, both[ES_VM]), ES_HYPERCALL);
 
 	kvm_vm_free(other_vm);
 
 	es_run(vcpus[0], guest_snapshot, ES_VM, 0);
 	both[ES_VM] = *es_guest(vm, both[ES_VM]);
 	es_check_sum(&both[ES_VM]);
-	now = count_of(&both[ES_VM], ES_HYPERCALL);
+	now = es_count_of(&both[ES_VM], ES_HYPERCALL);
 	ES_EXPECT(now == calls, "Expected %lu hypercalls as before, got %lu", calls, now);
 }
 

@@ -3,8 +3,7 @@
  * What the accounting has to live through: VMs that come and go or are killed in
  * the middle of a VM-Exit, vCPU threads that move between CPUs, a guest's TSC
  * that jumps and changes its pace, parameters that flip, and readers on the host
- * all the while.  Many small VMs that KVM's selftest framework knows nothing of:
- * theirs take long to make.
+ * all the while.
  *
  * That no counter goes backwards or ahead of time is checked here.  What else
  * goes wrong, a debug kernel must tell: see scripts/debug/run-debug-tests.
@@ -14,155 +13,22 @@
 #endif
 
 #include <getopt.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "exit_stats.h"
+#include "exit_stats_small_vm.h"
 
 #define NR_VCPUS	2
 #define NR_VMS		2
-#define MEMORY_SIZE	0x4000
-#define CODE_GPA	0x1000
-#define OUT_PORT	0x51
 #define READS_A_RUN	20
 
 static int nr_created = 20, nr_killed = 10, nr_rounds = 50;
 /* Off: make the load, on any KVM, and do not look at the answers. */
 static bool checks = true;
 static u64 start_tsc;
-
-/* Guest code, in real mode: read the leaf EBP times, and stop. */
-
-asm(".pushsection .rodata\n"
-	".code16\n"
-	"stress_code:\n"
-	"1:	mov %esi, %eax\n"
-	"	mov %edi, %ecx\n"
-	"	cpuid\n"
-	"	dec %ebp\n"
-	"	jnz 1b\n"
-	"	out %al, $" __stringify(OUT_PORT) "\n"
-	".code64\n"
-	"stress_end:\n"
-	".popsection\n");
-
-typedef void guest_code(void);
-
-guest_code stress_code, stress_end;
-
-/* Host code: a small VM. */
-
-struct small_vcpu {
-	/* KVM_GET_STATS_FD waits while the vCPU runs, hence it comes first. */
-	int fd, stats_fd;
-	struct kvm_run *run;
-	size_t run_size;
-};
-
-struct small_vm {
-	int kvm_fd, fd;
-	void *memory;
-	struct small_vcpu vcpus[NR_VCPUS];
-};
-
-static int checked_ioctl(int fd, const char *name, unsigned long cmd, unsigned long arg)
-{
-	int r = ioctl(fd, cmd, arg);
-
-	TEST_ASSERT(r >= 0, "%s failed: %s", name, strerror(errno));
-	return r;
-}
-
-#define IOCTL(fd, cmd, arg)	checked_ioctl(fd, #cmd, cmd, (unsigned long)(arg))
-
-static void *map(int fd, size_t size)
-{
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-
-	TEST_ASSERT(p != MAP_FAILED, "mmap() failed: %s", strerror(errno));
-	return p;
-}
-
-static void create_small_vcpu(struct small_vm *vm, int i)
-{
-	struct small_vcpu *vcpu = &vm->vcpus[i];
-	struct kvm_sregs sregs;
-
-	vcpu->fd = IOCTL(vm->fd, KVM_CREATE_VCPU, i);
-	vcpu->run_size = IOCTL(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vcpu->run = map(vcpu->fd, vcpu->run_size);
-
-	IOCTL(vcpu->fd, KVM_GET_SREGS, &sregs);
-	sregs.cs.base = 0;
-	sregs.cs.selector = 0;
-	IOCTL(vcpu->fd, KVM_SET_SREGS, &sregs);
-	vcpu->stats_fd = IOCTL(vcpu->fd, KVM_GET_STATS_FD, NULL);
-}
-
-static void create_small_vm(struct small_vm *vm)
-{
-	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
-	int i;
-
-	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	TEST_ASSERT(vm->kvm_fd >= 0, "Cannot open /dev/kvm: %s", strerror(errno));
-	vm->fd = IOCTL(vm->kvm_fd, KVM_CREATE_VM, 0);
-	IOCTL(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000);
-
-	vm->memory = map(-1, MEMORY_SIZE);
-	memcpy(vm->memory + CODE_GPA, stress_code, stress_end - stress_code);
-	region.userspace_addr = (uintptr_t)vm->memory;
-	IOCTL(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
-
-	for (i = 0; i < NR_VCPUS; i++)
-		create_small_vcpu(vm, i);
-}
-
-static void destroy_small_vm(struct small_vm *vm)
-{
-	int i;
-
-	for (i = 0; i < NR_VCPUS; i++) {
-		munmap(vm->vcpus[i].run, vm->vcpus[i].run_size);
-		close(vm->vcpus[i].stats_fd);
-		close(vm->vcpus[i].fd);
-	}
-	close(vm->fd);
-	close(vm->kvm_fd);
-	munmap(vm->memory, MEMORY_SIZE);
-}
-
-/* Have the guest read the leaf @nr times.  Return what it got at last. */
-static struct es_regs read_leaf(struct small_vcpu *vcpu, u32 selector, u32 nr)
-{
-	struct kvm_regs regs = {
-		.rip = CODE_GPA, .rflags = X86_EFLAGS_FIXED,
-		.rsi = EXIT_STATS_LEAF, .rdi = selector, .rbp = nr,
-	};
-	int r;
-
-	IOCTL(vcpu->fd, KVM_SET_REGS, &regs);
-	do {
-		r = ioctl(vcpu->fd, KVM_RUN, 0);
-	} while (r < 0 && errno == EINTR);
-	TEST_ASSERT(!r && vcpu->run->exit_reason == KVM_EXIT_IO, "KVM_RUN: %s, exit reason %u (%s)",
-		    strerror(r ? errno : 0), vcpu->run->exit_reason,
-		    exit_reason_str(vcpu->run->exit_reason));
-	IOCTL(vcpu->fd, KVM_GET_REGS, &regs);
-	return (struct es_regs){ regs.rax, regs.rbx, regs.rcx, regs.rdx };
-}
-
-static int open_table(pid_t pid, int vm_fd)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/exit_stats", pid, vm_fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
 
 static ssize_t read_all(int fd)
 {
@@ -174,7 +40,7 @@ static ssize_t read_all(int fd)
 	return n < 0 ? n : all;
 }
 
-/* Host code: VMs that come and go. */
+/* VMs that come and go. */
 
 static long free_kib(void)
 {
@@ -197,13 +63,13 @@ static void create_and_destroy(void)
 	struct es_regs r;
 	int i;
 
-	create_small_vm(&vm);
+	create_small_vm(&vm, NR_VCPUS);
 	for (i = 0; i < NR_VCPUS; i++) {
-		r = read_leaf(&vm.vcpus[i], es_input(ES_INFO, 1, 0), 1);
+		r = small_vcpu_read(&vm.vcpus[i], ES_SELECTOR(ES_INFO, 1, 0), 1);
 		if (checks)
-			ES_EXPECT(r.eax == es_isa()->id && r.ebx == NR_VCPUS,
+			ES_EXPECT((u8)r.eax == es_isa()->id && r.ebx == NR_VCPUS,
 				  "Expected INFO 1 of %d vCPUs, got " ES_FMT, NR_VCPUS, ES_ARGS(r));
-		r = read_leaf(&vm.vcpus[i], es_input(ES_TOTAL, ES_VCPU, 0), READS_A_RUN);
+		r = small_vcpu_read(&vm.vcpus[i], ES_SELECTOR(ES_TOTAL, ES_VCPU, 0), READS_A_RUN);
 		if (checks)
 			ES_EXPECT(es_pair_a(r) > READS_A_RUN && es_pair_a(r) < 100 * READS_A_RUN,
 				  "A new vCPU: expected some more than %d exits, got " ES_FMT,
@@ -213,10 +79,10 @@ static void create_and_destroy(void)
 }
 
 /*
- * A VM that is gone leaves nothing behind.  A vCPU's table is 40 KiB or more; the
+ * A VM that is gone leaves nothing behind.  A vCPU's counters take up to 32 KiB; the
  * rest is what debug kernels hold back of what was freed, and other noise.
  */
-#define MAX_LOST_KIB	(24 * NR_VCPUS)
+#define MAX_LOST_KIB	(12 * NR_VCPUS)
 #define ENOUGH_VMS	500
 
 static void test_create(void)
@@ -242,7 +108,7 @@ static void test_create(void)
 static void *run_for_ever(void *vcpu)
 {
 	for (;;)
-		read_leaf(vcpu, es_input(ES_TOTAL, ES_VM, 0), 0);
+		small_vcpu_read(vcpu, ES_SELECTOR(ES_TOTAL, ES_VM, 0), 0);
 	return NULL;
 }
 
@@ -254,9 +120,9 @@ static void victim(int pipe_fd)
 
 	/* Not without who would kill it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	create_small_vm(&vm);
+	create_small_vm(&vm, NR_VCPUS);
 	for (i = 0; i < NR_VCPUS; i++) {
-		read_leaf(&vm.vcpus[i], 0, READS_A_RUN);
+		small_vcpu_read(&vm.vcpus[i], 0, READS_A_RUN);
 		if (pthread_create(&thread, NULL, run_for_ever, &vm.vcpus[i]))
 			_exit(KSFT_FAIL);
 	}
@@ -282,7 +148,7 @@ static void kill_one(int i)
 	if (read(fds[0], &vm_fd, sizeof(vm_fd)) != sizeof(vm_fd))
 		ES_EXPECT(false, "The VM did not start");
 	close(fds[0]);
-	table = open_table(pid, vm_fd);
+	table = es_open_debugfs(pid, vm_fd, "exit_stats");
 	usleep(i % 16 * 500);
 	/* Let a read of the table meet the end of the VM, as far as it can. */
 	kill(pid, SIGKILL);
@@ -307,7 +173,7 @@ static void test_kill(void)
 	ksft_print_msg("%d VMs killed\n", nr_killed);
 }
 
-/* Host code: VMs that run, and what disturbs them. */
+/* VMs that run, and what disturbs them. */
 
 enum {
 	MOVE = BIT(0),		/* vCPU threads, between CPUs */
@@ -321,7 +187,7 @@ static struct runner {
 	struct small_vcpu *vcpu;
 	pthread_t thread;
 	pid_t tid;
-	u64 nr_runs, nr_tsc, nr_hidden, nr_wrong;
+	u64 nr_runs, nr_tsc, nr_wrong;
 	struct es_sample last[ES_NR_SCOPES];
 	struct es_regs wrong;
 	int disturb;
@@ -363,10 +229,6 @@ static void check_total(struct runner *r, struct es_regs regs, enum es_scope sco
 	struct es_sample *last = &r->last[scope], now = { es_pair_a(regs), es_pair_b(regs) };
 	u64 elapsed = rdtsc() - start_tsc;
 
-	if (r->disturb & FLIP && es_same(regs, es_zeros)) {
-		r->nr_hidden++;
-		return;
-	}
 	if (now.count < last->count || now.cycles < last->cycles || now.count > elapsed ||
 	    now.cycles > elapsed * (scope == ES_VM ? NR_VCPUS : 1)) {
 		r->nr_wrong++;
@@ -384,12 +246,14 @@ static void *run(void *data)
 	WRITE_ONCE(r->tid, syscall(SYS_gettid));
 	while (!READ_ONCE(stop)) {
 		for (scope = 0; scope < ES_NR_SCOPES; scope++) {
-			regs = read_leaf(r->vcpu, es_input(ES_TOTAL, scope, 0), READS_A_RUN);
+			regs = small_vcpu_read(r->vcpu, ES_SELECTOR(ES_TOTAL, scope, 0),
+					       READS_A_RUN);
 			if (checks)
 				check_total(r, regs, scope);
 		}
-		read_leaf(r->vcpu, es_input(ES_HIST, r->nr_runs % 16, es_code(ES_CPUID)), 1);
-		read_leaf(r->vcpu, es_input(ES_NEXT, ES_VM, 0), 1);
+		small_vcpu_read(r->vcpu, ES_SELECTOR(ES_HIST, r->nr_runs % ES_NR_HIST_INDICES,
+						     es_code(ES_CPUID)), 1);
+		small_vcpu_read(r->vcpu, ES_SELECTOR(ES_NEXT, ES_VM, 0), 1);
 		if (r->disturb & TSC)
 			disturb_tsc(r);
 		WRITE_ONCE(r->nr_runs, r->nr_runs + 1);
@@ -430,7 +294,7 @@ static void look(void)
 			  "Cannot read the binary stats: %s", strerror(errno));
 		if (!checks)
 			continue;
-		table = open_table(getpid(), vm->fd);
+		table = es_open_debugfs(getpid(), vm->fd, "exit_stats");
 		ES_EXPECT(table >= 0 && read_all(table) > 0, "Cannot read the table: %s",
 			  strerror(errno));
 		close(table);
@@ -441,7 +305,7 @@ static void disturb(int what)
 {
 	struct small_vm vms[NR_VMS];
 	struct runner *r;
-	u64 nr_tsc = 0, nr_runs = 0, nr_hidden = 0;
+	u64 nr_tsc = 0, nr_runs = 0;
 	int i, round;
 
 	if (what & MOVE && sysconf(_SC_NPROCESSORS_ONLN) < 2 && what == MOVE)
@@ -450,7 +314,7 @@ static void disturb(int what)
 	stop = false;
 	memset(runners, 0, sizeof(runners));
 	for (i = 0; i < NR_VMS; i++)
-		create_small_vm(&vms[i]);
+		create_small_vm(&vms[i], NR_VCPUS);
 	for (i = 0; i < ARRAY_SIZE(runners); i++) {
 		r = &runners[i];
 		r->vm = &vms[i / NR_VCPUS];
@@ -486,11 +350,10 @@ static void disturb(int what)
 			  " and %lu more", ES_ARGS(r->wrong), r->nr_wrong - 1);
 		nr_runs += r->nr_runs;
 		nr_tsc += r->nr_tsc;
-		nr_hidden += r->nr_hidden;
 	}
 	ES_EXPECT(!(what & TSC) || nr_tsc, "Expected the TSC to change");
-	ksft_print_msg("%d rounds, %lu runs of %lu vCPUs; TSC changed %lu, leaf hidden %lu times\n",
-		       nr_rounds, nr_runs, ARRAY_SIZE(runners), nr_tsc, nr_hidden);
+	ksft_print_msg("%d rounds, %lu runs of %lu vCPUs; TSC changed %lu times\n",
+		       nr_rounds, nr_runs, ARRAY_SIZE(runners), nr_tsc);
 	for (i = 0; i < NR_VMS; i++)
 		destroy_small_vm(&vms[i]);
 }
@@ -535,8 +398,8 @@ static void hold(void)
 {
 	struct small_vm vm;
 
-	create_small_vm(&vm);
-	read_leaf(&vm.vcpus[0], 0, READS_A_RUN);
+	create_small_vm(&vm, NR_VCPUS);
+	small_vcpu_read(&vm.vcpus[0], 0, READS_A_RUN);
 	printf("holding\n");
 	fflush(stdout);
 	for (;;)
@@ -580,10 +443,12 @@ int main(int argc, char *argv[])
 		}
 	}
 
-	if (checks)
+	if (checks) {
 		es_start();
-	else
+		es_set_param(ES_PARAM_LOG, "Y");
+	} else {
 		es_init();
+	}
 	start_tsc = rdtsc();
 	ksft_set_plan(ARRAY_SIZE(cases));
 	es_run_cases(cases, ARRAY_SIZE(cases));
