@@ -9,6 +9,7 @@ def number:
     | (.whole | [while(. != ""; .[:-3]) | .[-3:]] | reverse | join(",")) + .rest;
 def number_or_unknown: if . == null then "?" else number end;
 def signed: if . < 0 then "-" + (-. | number) else "+" + number end;
+def signed_or_unknown: if . == null then "?" else signed end;
 def row: "| " + join(" | ") + " |";
 def heading: row, (map("---:") | .[0] = "---" | row);
 def plural($what): "\(.) \($what)" + if . == 1 then "" else "s" end;
@@ -28,10 +29,10 @@ def plural($what): "\(.) \($what)" + if . == 1 then "" else "s" end;
     | [.label, ($bench.exits[$kind] | number_or_unknown)]
         + [$designs[].name as $design
             | $cost[$design][$kind] as $n
-            | $cost.unpatched[$kind] as $unpatched
-            | if $n == null or $unpatched == null then "?"
+            | ($cost | added($design; $kind)) as $added
+            | if $added == null then "?"
               elif $design == "unpatched" then $n | number
-              else "\($n | number) (\($n - $unpatched | signed))" end]
+              else "\($n | number) (\($added | signed))" end]
     | row),
 "",
 "- VM-Exits: how many each takes, as the leaf tells.",
@@ -43,16 +44,23 @@ def plural($what): "\(.) \($what)" + if . == 1 then "" else "s" end;
 "",
 "- CONFIG off: the patches, and `CONFIG_KVM_EXIT_STATS=n`. Switched off: `exit_stats=N`. On: with all that there is.",
 "- Assignment: two atomic counters of the host around the handling of a VM-Exit, which fastpath VM-Exits do not reach.",
+"- BPF: unpatched, while programs compiled by the JIT count, by exit reason and in a map for each CPU, at the raw tracepoint",
+"  kvm_exit; with time, another one at kvm_entry adds up the nanoseconds since then. They read the exit reason in KVM's",
+"  structures. With the tracepoints' records, which bcc's kvmexit and bpftrace take, a CPUID takes",
+"  \($cost | added("bpf-record_counts"; "cpuid") | signed_or_unknown), and \($cost | added("bpf-record_time"; "cpuid") | signed_or_unknown) with time. More is more than in the same kernel without programs:",
+"  as it has BPF, a CPUID takes \($cost."bpf-unpatched".cpuid | number_or_unknown) there. All of them count what a patched KVM counts, by exit reason.",
 "- Histogram trigger: unpatched, with `hist:keys=exit_reason` at kvm:kvm_exit.",
 "- Ring buffer: unpatched, with kvm_exit and kvm_entry recorded in the ring buffer of tracefs.",
 "- Recorded for perf: unpatched, with kvm_exit and kvm_entry recorded in a buffer of perf's, as `perf kvm stat record`",
 "  asks for it, without what perf then does with them.",
 "",
-(["a read of the leaf", "1 vCPU", "2 vCPUs", "8 vCPUs"] | heading),
-("total", "reason", "info"
-    | [ascii_upcase, ($cost.on["\(.)_1", "\(.)_2", "\(.)_8"] | number_or_unknown)]
-    | row),
-"",
+(if $bench.reads then
+    "What a CPUID takes that reads the leaf, in a VM of so many vCPUs:",
+    "",
+    (["view", "1 vCPU", "8 vCPUs", "64 vCPUs"] | heading),
+    ($bench.reads | to_entries[] | [.key, (.value["1", "8", "64"] | number_or_unknown)] | row),
+    ""
+else empty end),
 ($bench.snapshot
     | if .instructions
       then "A snapshot of \(.reasons | plural("reason")): \(.instructions | number) instructions, in \(.cpuids) CPUIDs."

@@ -17,3 +17,17 @@ def bound(pick):
     | if $k == 0 or any(type != "number") then null else sort | pick end;
 def at_least: rank(length) as $k | bound(.[$k - 1]);
 def at_most: rank(length) as $k | bound(.[-$k]);
+
+# Of .instructions: how many a design takes more for a kind of VM-Exit than an unpatched KVM, that of BPF's kernel for BPF. Not
+# known if one of them is not.
+def added($design; $kind):
+    [.[$design], (if $design | startswith("bpf-") then ."bpf-unpatched" else .unpatched end) | .[$kind]]
+    | if all(type == "number") then .[0] - .[1] else null end;
+
+# Of what BPF and KVM have counted in the same runs, by exit reason: how many of the counts are not the same. Nothing counted is
+# an error.
+def count_differences:
+    [.counts, .time, .record_counts, .record_time | .bpf as $bpf | .kvm as $kvm
+        | if ($kvm | length) == 0 then error("no counts") else $bpf + $kvm | keys[] end
+        | select($bpf[.] != $kvm[.])]
+    | length;

@@ -6,14 +6,20 @@ setup() {
     # Every figure just within its target.
     cat >"$file" <<'JSON'
 {
-    "parts": ["vmx", "svm", "native", "throughput"],
+    "parts": ["vmx", "bpf", "svm", "native", "throughput"],
     "instructions": {
         "unpatched": {"cpuid": 815.09},
         "built-without": {"cpuid": 815.09},
         "off": {"cpuid": 818.09},
-        "on": {"cpuid": 855.09, "total_1": 1355.09}
+        "on": {"cpuid": 851.09, "total_1": 1351.09}
     },
-    "memory": {"vmx": {"unpatched": 50000, "on": 115536}, "svm": {"unpatched": 50000, "on": 115536}},
+    "bpf": {
+        "counts": {"bpf": {"10": 3100, "30": 62}, "kvm": {"10": 3100, "30": 62}},
+        "time": {"bpf": {"10": 3100, "30": 63}, "kvm": {"10": 3100, "30": 63}},
+        "record_counts": {"bpf": {"10": 3100, "30": 64}, "kvm": {"10": 3100, "30": 64}},
+        "record_time": {"bpf": {"10": 3100, "30": 65}, "kvm": {"10": 3100, "30": 65}}
+    },
+    "memory": {"vmx": {"unpatched": 50000, "on": 82768}, "svm": {"unpatched": 50000, "on": 82768}},
     "throughput": {"on": {"median": 0.98, "pairs": [0.98, 0.99, 0.97, 1, 0.98]}}
 }
 JSON
@@ -29,6 +35,8 @@ figures=(
     '.memory.svm.on|bytes of memory a vCPU, SVM|+ 1'
     '.throughput.on.pairs[2]|exits per second of two vCPUs|- 0.001'
 )
+# And one for counts, which are compared with each other.
+nr_targets=$((${#figures[@]} + 1))
 
 check() { # [JQ-EXPRESSION]
     jq "${1-.}" "$file" >"$file.changed"
@@ -39,8 +47,8 @@ check() { # [JQ-EXPRESSION]
 @test "figures that are just within their targets pass, all of them" {
     check
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^ok: ' <<<"$output")" -eq "${#figures[@]}" ]
-    [ "${#lines[@]}" -eq "${#figures[@]}" ]
+    [ "$(grep -c '^ok: ' <<<"$output")" -eq "$nr_targets" ]
+    [ "${#lines[@]}" -eq "$nr_targets" ]
 }
 
 @test "a figure that misses its target fails, is named alone, and by how much" {
@@ -67,10 +75,31 @@ check() { # [JQ-EXPRESSION]
     [ "$(grep -c MISSED <<<"$output")" -eq 3 ]
 }
 
+@test "BPF must have counted each VM-Exit that KVM did, by reason, and no other" {
+    while read -r differences change; do
+        check "$change"
+        [ "$status" -eq 1 ]
+        [ "$(grep -c MISSED <<<"$output")" -eq 1 ]
+        grep -q "^MISSED: exit reasons that BPF counts otherwise than KVM does: $differences" <<<"$output"
+    done <<'TEXT'
+1, .bpf.counts.bpf["10"] += 1
+1, .bpf.time.bpf["10"] -= 1
+2, .bpf.counts.bpf["10"] += 1 | .bpf.time.kvm["10"] += 1
+1, .bpf.record_counts.bpf["1"] = 1
+1, del(.bpf.counts.bpf["30"])
+2, .bpf.time.bpf = {}
+there del(.bpf)
+there .bpf = {}
+there del(.bpf.record_time)
+there del(.bpf.counts.kvm)
+there .bpf.counts = {"bpf": {}, "kvm": {}}
+TEXT
+}
+
 @test "what was left out as a whole is said not to have been measured" {
     check '.parts = ["vmx"] | del(.throughput, .memory.svm)'
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^not measured: ' <<<"$output")" -eq 2 ]
+    [ "$(grep -c '^not measured: ' <<<"$output")" -eq 3 ]
     check '.parts = ["vmx"] | del(.memory)'
     [ "$status" -eq 1 ]
 }
@@ -181,7 +210,7 @@ SCRIPT
     jq '. + {linux: "6.12.1-1", gcc: "gcc 12", bochs: "2.7"} | .parts = ["cost"]' "$file" >"$file.recorded"
     run "$run_bench" --check "$file.recorded" "$file.recorded"
     [ "$status" -eq 0 ]
-    grep -qx 'ok: on, cpuid: 855.09, as recorded' <<<"$output"
+    grep -qx 'ok: on, cpuid: 851.09, as recorded' <<<"$output"
     [ "$(grep -c ', as recorded$' <<<"$output")" -eq 5 ]
 
     # Less is no mistake, but has to be recorded.
@@ -189,7 +218,7 @@ SCRIPT
         jq ".instructions.on.cpuid = $figure" "$file.recorded" >"$file.changed"
         run "$run_bench" --check "$file.changed" "$file.recorded"
         [ "$status" -eq 1 ]
-        grep -qx "DIFFERS: on, cpuid: $figure, recorded were 855.09" <<<"$output"
+        grep -qx "DIFFERS: on, cpuid: $figure, recorded were 851.09" <<<"$output"
         [ "$(grep -c '^DIFFERS' <<<"$output")" -eq 1 ]
     done
 
@@ -213,18 +242,24 @@ SCRIPT
     cd "$BATS_TEST_TMPDIR" || return 1
     readme=$BATS_TEST_DIRNAME/../../README.md recorded=$BATS_TEST_DIRNAME/../../results/bench-6.12.json
     # A row for each kind of VM-Exit: what it takes unpatched, and how much more with each design.
-    jq -r '.instructions as $of
+    jq -r -L "$BATS_TEST_DIRNAME/../bench" 'include "statistics"; .instructions as $of
         | ("cpuid io_kernel io_user msr_read msr_write hlt page fastpath" | split(" "))[] as $kind
-        | ["built-without", "off", "on", "assignment", "histogram", "ring-buffer", "perf"]
-        | [$of.unpatched[$kind]] + map($of[.][$kind] - $of.unpatched[$kind]) | map(round) | @tsv' "$recorded" >recorded.tsv
+        | ["built-without", "off", "on", "assignment", "bpf-counts", "bpf-time", "histogram", "ring-buffer", "perf"]
+        | [$of.unpatched[$kind]] + map(. as $design | $of | added($design; $kind)) | map(round) | @tsv' "$recorded" >recorded.tsv
     sed -n '/^| VM-Exit | unpatched/,/^$/p' "$readme" | sed '1,2d; /^$/d; s/not counted/0/; s/[,+]//g' |
-        cut -d '|' -f 3-10 | sed 's/ *| */\t/g; s/^ *//; s/ *$//' >readme.tsv
+        cut -d '|' -f 3-12 | sed 's/ *| */\t/g; s/^ *//; s/ *$//' >readme.tsv
     [ "$(wc -l <recorded.tsv)" -eq 8 ]
     diff recorded.tsv readme.tsv
     grep -qF "The median of $(jq '.throughput.on.pairs | length' "$recorded") pairs is $(jq '.throughput.on.median' "$recorded") " "$readme"
     run "$BATS_TEST_DIRNAME/../bench/run-bench" --check "$recorded"
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^ok: ' <<<"$output")" -eq "${#figures[@]}" ]
+    [ "$(grep -c '^ok: ' <<<"$output")" -eq "$nr_targets" ]
+}
+
+@test "the table that was recorded has a column for each design" {
+    columns=$(sed -n "/^designs=(/,/^)/s/.*|\(.*\)'/\1 |/p" "$BATS_TEST_DIRNAME/../bench/run-bench" | paste -sd ' ')
+    [[ $columns == "unpatched | "*" BPF, counts | BPF, counts and time | "* ]]
+    grep -qxF "|  | VM-Exits | $columns" "$BATS_TEST_DIRNAME/../../results/bench-6.12.md"
 }
 
 @test "what was recorded of the cost alone is what was recorded with everything else" {

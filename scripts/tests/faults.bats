@@ -117,6 +117,9 @@ case $job in
     bench)
         for name in unpatched built-without off assignment histogram ring-buffer perf; do cost "$name" 1; done
         cost on "$((status * 999 + 1))"
+        for name in counts time record_counts record_time; do
+            echo "10 100" | tee "$out/$name.bpf" >"$out/$name.kvm"
+        done
         ;;
     regression)
         lz4 -dc "$initrd" 2>/dev/null | (cd "$out" && cpio -i --quiet)
