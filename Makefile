@@ -56,7 +56,7 @@ lint: ## check every script, program and patch, and that each patch builds
 
 .PHONY: outgoing
 outgoing: ## write the series as mails, with a cover letter
-	@scripts/series/make-outgoing $(K)
+	@scripts/series/make-outgoing $(named_k)
 
 .PHONY: bench
 bench: ## measure what a VM-Exit costs, and compare designs

@@ -209,17 +209,16 @@ installed() { # PACKAGE...
     { dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } | sed -n 's/ installed$//p'
 }
 
-# source_available K: whether Debian's source of Linux K is installed, or can be. If not, prints why and what to do, which
-# is then in no_source as well.
+# source_available K: whether Debian's source of Linux K is here, or can be installed. Fetches it where only another
+# release has it. If not, prints why and what to do, which is then in no_source as well.
 source_available() {
-    local package=linux-source-$1 number name kernel mirror
+    local package=linux-source-$1 number name kernel
     # shellcheck disable=SC2119
     require_debian
-    [[ ! $(installed "$package") ]] || return 0
+    [[ ! -f $(fetched_source "$1") && ! $(installed "$package") ]] || return 0
     ! has_candidate "$package" || return 0
     number=$(os_release VERSION_ID)
     read -r name kernel < <(debian_release "$number")
-    no_source="apt does not know $package"
     # The oldest first. A release gets newer kernels, and none that is older than its own.
     if [[ $(printf '%s\n' "$1" "$kernel" | sort -V | head -n 1) != "$kernel" ]]; then
         no_source="Debian $number has no $package, as it came with Linux $kernel; an older Debian has it: "
@@ -227,13 +226,11 @@ source_available() {
     else
         refresh_packages
         ! has_candidate "$package" || return 0
-        # shellcheck disable=SC2016 # for apt to expand
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $name" 'Created-By: Packages' | head -n 1)
-        if [[ $1 == "$kernel" || ! $mirror ]]; then
-            no_source+=", and could not read the lists of Debian $number: is there a network?"
+        no_source="apt does not know $package, and "
+        if [[ $1 == "$kernel" ]]; then
+            no_source+="could not read the lists of Debian $number: is there a network?"
         else
-            no_source+="; newer kernels than its own are in $name-security and $name-backports, for which "
-            no_source+="/etc/apt/sources.list needs the line \"deb $mirror $name-backports main\""
+            no_source+=$(fetch_source "$1" "$name") && return 0
         fi
     fi
     printf '%s\n' "$no_source"
@@ -245,9 +242,47 @@ has_candidate() { # PACKAGE
     apt-cache policy "$1" | grep -xF -A 2 "$1:" | grep '^ *Candidate: [0-9]' >/dev/null
 }
 
+# Where the package with the source of Linux K is, if it was fetched.
+fetched_source() { # K
+    printf '%s' "$build/source/linux-source-$1.deb"
+}
+
+# Fetches that package from the backports to the newest release, as apt does it, signatures checked, but with lists of
+# its own: those of this machine stay as they are. If it cannot, prints why.
+fetch_source() ( # K NAME-OF-THIS-RELEASE
+    local folder=$build/source log=$results/source-$1.log keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    local mirror suite apt
+    # shellcheck disable=SC2016 # for apt to expand
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $2" 'Created-By: Packages' | head -n 1)
+    if [[ ! $mirror ]]; then
+        echo "could not read the lists of $2: is there a network?"
+        return 1
+    fi
+    suite=$(debian_release 13)
+    suite=${suite% *}-backports
+    mkdir -p "$folder/lists/partial" "$results"
+    lock source
+    echo "deb [signed-by=$keys] $mirror $suite main" >"$folder/list"
+    apt=(apt-get -q -o "Dir::Etc::sourcelist=$folder/list" -o Dir::Etc::sourceparts=-
+        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache")
+    note "Getting linux-source-$1 from $suite"
+    {
+        cd "$folder"
+        "${apt[@]}" -o APT::Update::Error-Mode=any update && "${apt[@]}" download "linux-source-$1" &&
+            mv "linux-source-$1"_*.deb "$(fetched_source "$1")"
+    } >"$log" 2>&1 || {
+        echo "it cannot be had from $suite: $(sed -n 's/^E: //p' "$log" | head -n 1)"
+        return 1
+    }
+)
+
 # The version of Debian's package with the source of Linux K.
 source_version() { # K
-    dpkg-query -W -f '${Version}' "linux-source-$1"
+    if [[ -f $(fetched_source "$1") ]]; then
+        dpkg-deb -f "$(fetched_source "$1")" Version
+    else
+        dpkg-query -W -f '${Version}' "linux-source-$1"
+    fi
 }
 
 # The patches for Linux K in order, as paths.
@@ -276,6 +311,19 @@ copy_tree() { # TREE COPY [REVISION]
     rm -rf "$2/.git"
     cp -a "$1/.git" "$2/.git"
     [[ ! ${3-} ]] || git -C "$2" reset -q --hard "$3"
+}
+
+# What KVM's selftests in TREE call x86, in folders as in variables.
+selftests_arch() { # TREE
+    if [[ -d $1/tools/testing/selftests/kvm/x86 ]]; then echo x86; else echo x86_64; fi
+}
+
+# Lays ours over them.
+add_selftests() { # TREE
+    local kvm=$1/tools/testing/selftests/kvm arch
+    arch=$(selftests_arch "$1")
+    cp --remove-destination "$root"/selftests/kvm/x86_64/* "$kvm/$arch/"
+    cp --remove-destination "$root"/selftests/kvm/include/x86_64/* "$kvm/include/$arch/"
 }
 
 # checkpatch.pl of TREE, asked for all it has. MAINTAINERS has KVM for x86 by folder, and nobody signs off what is not sent.

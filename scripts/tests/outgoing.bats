@@ -24,13 +24,22 @@ am() {
     patches | xargs cat >"$BATS_TEST_TMPDIR/mbox"
     am "$BATS_TEST_TMPDIR/mbox"
     git -C "$applied" diff --exit-code "$(git -C "$top/build/linux-$K" rev-parse HEAD)" -- . ':!tools'
-    [ "$(git -C "$applied" rev-list --count base..HEAD)" = $(($(grep -vc '^#' "$top/patches/series-$K") + 1)) ]
-    (cd "$top/selftests/kvm" && find . -type f) | while read -r file; do
-        cmp "$top/selftests/kvm/$file" "$applied/tools/testing/selftests/kvm/$file"
+    # shellcheck source=scripts/lib.sh
+    source "$top/scripts/lib.sh"
+    # The selftests besides, and glue is no mail of its own, as long as another one follows.
+    mapfile -t series < <(series_patches "$K")
+    wanted=2
+    for patch in "${series[@]:0:${#series[@]}-1}"; do
+        grep -q '^Patch-mainline: Never' "$patch" || wanted=$((wanted + 1))
     done
-    # Nothing else in the tools but that the Makefile and, on 6.1, .gitignore know them.
+    [ "$(git -C "$applied" rev-list --count base..HEAD)" = "$wanted" ]
+    arch=$(selftests_arch "$applied")
+    (cd "$top/selftests/kvm" && find . -type f) | while read -r file; do
+        cmp "$top/selftests/kvm/$file" "$applied/tools/testing/selftests/kvm/${file/x86_64/"$arch"}"
+    done
+    # Nothing else in the tools but that a Makefile and, on 6.1, .gitignore know them.
     git -C "$applied" diff --name-only base -- tools | grep -v exit_ |
-        diff - <(git -C "$applied" diff --name-only base -- tools/testing/selftests/kvm/{.gitignore,Makefile})
+        diff - <(git -C "$applied" diff --name-only base -- tools/testing/selftests/kvm/{.gitignore,Makefile,Makefile.kvm})
 }
 
 @test "checkpatch --strict has nothing to say about any of them" {
@@ -46,7 +55,9 @@ am() {
 @test "the cover letter is complete, and no mail has anything for this repo alone" {
     letter=$(echo "$mails"/0000-*)
     grep -q '^Subject: \[RFC PATCH 00*/[0-9]*\] KVM: ' "$letter"
-    grep -q "version $(dpkg-query -W -f '${Version}' "linux-source-$K")\.$" "$letter"
+    # shellcheck source=scripts/lib.sh
+    source "$top/scripts/lib.sh"
+    grep -q "version $(source_version "$K")\.$" "$letter"
     grep -q 'KVM: x86: Count and time VM-Exits' "$letter"
     grep -q 'files changed' "$letter"
     ! grep -E '\*\*\*|^Patch-mainline|XXX|TODO' "$mails"/*.patch || false

@@ -11,6 +11,8 @@ setup() {
     export apt_log=$BATS_TEST_TMPDIR/asked known=$BATS_TEST_TMPDIR/known fresh=$BATS_TEST_TMPDIR/fresh
     mkdir -p "$copy" "$stubs" "$known" "$fresh"
     : >"$apt_log"
+    # What runs this may have read the lists of packages.
+    unset packages_refreshed
     cp -r "$top"/{Makefile,scripts,patches,kernel-config} "$copy/"
     stub dpkg-query 'exit 1'
     # Other names that have this one in them as well, as apt-cache does.
@@ -21,6 +23,7 @@ setup() {
     stub apt-get '
         echo "$@" >>"$apt_log"
         case "$*" in
+            *Dir::State::lists=*) exec env PATH=/usr/bin:/bin apt-get "$@" ;;
             *update*) cp -r "$fresh/." "$known" ;;
             *indextargets*) cat "$known/mirror" 2>/dev/null ;;
         esac'
@@ -62,6 +65,8 @@ list() { # SET
     ! list probe | grep -E '^(flex|bochs.*|qemu.*)$' || false
     ! list kernel | grep -E '^(g\+\+|bochs.*|qemu.*)$' || false
     ! list check | grep -E '^(flex|bochs.*|qemu.*)$' || false
+    ! list demo check | grep -E '^(clang|dwarves|libbpf-dev)$' || false
+    list bench | grep -x libbpf-dev
     list demo | grep -x bochs
     list demo | grep -x qemu-system-x86
 }
@@ -150,14 +155,69 @@ TEXT
     [ ! -s "$apt_log" ]
 }
 
-@test "where backports are missing, the line for them is told" {
-    echo http://mirror.invalid/debian >"$fresh/mirror"
-    run on 12 'source_available 6.12'
+# An archive whose backports have linux-source-6.99, as the only mirror. Nobody has signed it.
+archive() {
+    mirror=$BATS_TEST_TMPDIR/mirror dist=$BATS_TEST_TMPDIR/mirror/dists/trixie-backports
+    mkdir -p "$dist/main/binary-$(dpkg --print-architecture)" "$mirror/package/DEBIAN" "$mirror/package/usr/src" \
+        "$mirror/linux/arch"
+    echo "file:$mirror" >"$fresh/mirror"
+    echo 'VERSION = 6' >"$mirror/linux/Makefile"
+    tar -C "$mirror" -cJf "$mirror/package/usr/src/linux-source-6.99.tar.xz" linux
+    printf '%s\n' 'Package: linux-source-6.99' 'Version: 6.99.1-1~bpo13+1' 'Architecture: all' 'Maintainer: nobody' \
+        'Description: Linux' >"$mirror/package/DEBIAN/control"
+    dpkg-deb -b "$mirror/package" "$mirror/linux.deb"
+    cat "$mirror/package/DEBIAN/control" - >"$dist/main/binary-$(dpkg --print-architecture)/Packages" <<TEXT
+Filename: linux.deb
+Size: $(stat -c %s "$mirror/linux.deb")
+SHA256: $(sha256sum "$mirror/linux.deb" | cut -d ' ' -f 1)
+TEXT
+    (cd "$dist" && printf '%s\n' 'Codename: trixie-backports' "Date: $(date -Ru)" 'SHA256:' &&
+        find main -type f -exec sh -c 'echo "$(sha256sum "$1" | cut -d " " -f 1) $(stat -c %s "$1") $1"' sh {} \; |
+        sed 's/^/ /') >"$mirror/Release"
+    mv "$mirror/Release" "$dist/"
+}
+
+@test "what only newer backports have is fetched into build/, once, with lists of its own" {
+    archive
+    : >"$copy/patches/series-6.99"
+    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/lib.sh"
+    lists=$(ls -l --full-time /var/lib/apt/lists)
+    for release in 12 13; do
+        rm -rf "$copy/build"
+        run on "$release" 'source_available 6.99'
+        [ "$status" -eq 0 ]
+        [ -f "$copy/build/source/linux-source-6.99.deb" ]
+        run on "$release" 'source_available 6.99 && "$root/scripts/install-packages" linux-source-6.99
+            source_version 6.99'
+        [ "$status" -eq 0 ]
+        [ "$output" = '6.99.1-1~bpo13+1' ]
+        run on "$release" 'eval "$(sed -n "/^archive()/,/^}/p" "$root/scripts/series/prepare-tree")"
+            archive 6.99 | tar -tJ'
+        says linux/Makefile
+    done
+    [ "$(grep -c download "$apt_log")" = 2 ]
+    ! grep -E '^-q [^-]*install' "$apt_log" || false
+    [ "$(ls -l --full-time /var/lib/apt/lists)" = "$lists" ]
+}
+
+@test "backports that nobody has signed are refused" {
+    archive
+    run on 13 'source_available 6.99'
     [ "$status" -eq 1 ]
-    says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
-    run as_another $'ID=debian\nVERSION_ID="12"' "$copy/scripts/series/prepare-tree" 6.12
+    says "it cannot be had from trixie-backports: The repository 'file:$mirror trixie-backports Release' is not signed."
+    [ ! -e "$copy/build/source/linux-source-6.99.deb" ]
+}
+
+@test "an archive that has moved on, or cannot be reached, is told" {
+    archive
+    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/lib.sh"
+    run on 13 'source_available 6.98'
     [ "$status" -eq 1 ]
-    says 'needs the line "deb http://mirror.invalid/debian bookworm-backports main"'
+    says "apt does not know linux-source-6.98, and it cannot be had from trixie-backports: Unable to locate package"
+    rm -r "$mirror"
+    run as_another $'ID=debian\nVERSION_ID="12"' "$copy/scripts/install-packages" linux-source-6.99
+    [ "$status" -eq 1 ]
+    says "it cannot be had from trixie-backports: "
     installs_nothing
 }
 
