@@ -19,8 +19,8 @@ namespace
 
 // ---- The texts ---------------------------------------------------------------------------------
 //
-// They say what KVM of Linux 6.1 and 6.12 does: which exits it asks for, and when. No word is
-// longer than a line of 40 columns has room for.
+// They say what KVM of Linux 6.1, 6.12 and 7.3 does: which exits it asks for, and when. No word is
+// longer than a line of 40 columns has room for. Numbers are those that only newer headers name.
 //
 // It would break texts in odd places:
 // clang-format off
@@ -795,6 +795,17 @@ constexpr Entry vmx_entries[] = {
 	      "For longer than the notify window the CPU found no moment to take an interrupt in "
 	      "the guest. The SDM calls this an instruction timeout.",
 	      notify, sdm_other),
+	entry(77, "TDCALL was executed outside of a trust domain",
+	      "The guest executed TDCALL, which only guests of the TDX module can use.",
+	      hidden_instruction, sdm_instructions),
+	entry(84, "an MSR was read that KVM emulates (immediate RDMSR)",
+	      "The guest executed RDMSR with the MSR's number in the instruction, for an MSR that "
+	      "KVM does not pass through.",
+	      msr_read, sdm_instructions),
+	entry(85, "an MSR was written that KVM emulates (immediate WRMSR)",
+	      "The guest executed WRMSRNS with the MSR's number in the instruction, for an MSR that "
+	      "KVM does not pass through.",
+	      msr_write, sdm_instructions),
 	entry(other_reason, "all exits whose reason is not counted by itself",
 	      "VM-Exits with a basic exit reason above 127, all together.", without_a_counter,
 	      sdm_appendix),
@@ -1021,6 +1032,15 @@ constexpr Entry svm_entries[] = {
 	      "The guest dropped translations from its TLB, and KVM has to drop them from its "
 	      "shadow page tables.",
 	      shadow_paging, apm_instructions),
+	entry(0xA5, "a buslock: an atomic operation across cache lines",
+	      "The guest locked the bus as often as the bus lock threshold lets it. The exit comes "
+	      "before the instruction.",
+	      bus_lock, apm_instructions),
+	entry(0xA6, "HLT was executed: the vCPU is idle (idle-halt)",
+	      "The guest executed HLT with nothing pending: this vCPU has nothing to do "
+	      "until the next interrupt. Its away cycles are time the guest was idle, not time it "
+	      "lost.",
+	      hlt, apm_instructions),
 
 	entry(SVM_EXIT_NPF, "memory not mapped, or a device's register (MMIO)",
 	      "Nested page fault: the guest accessed an address that the nested page tables do "

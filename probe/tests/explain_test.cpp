@@ -263,8 +263,9 @@ TEST(NearestReasons, ByPartOfTheName)
 	EXPECT_EQ(nearest_reasons("cr0", std::nullopt, 4),
 		  Names({"read_cr0", "write_cr0", "cr0_sel_write", "write_cr0_trap"}));
 	EXPECT_EQ(nearest_reasons("cr0 write", Isa::svm, 1), Names({"write_cr0"}));
-	EXPECT_EQ(nearest_reasons("msr", Isa::vmx),
-		  Names({"MSR_READ", "MSR_WRITE", "MSR_LOAD_FAIL"}));
+	// The third one is of newer headers, or MSR_LOAD_FAIL.
+	EXPECT_EQ(nearest_reasons("msr", Isa::vmx, 2), Names({"MSR_READ", "MSR_WRITE"}));
+	EXPECT_TRUE(nearest_reasons("msr", Isa::vmx).back().starts_with("MSR_"));
 	EXPECT_EQ(nearest_reasons("ept", std::nullopt),
 		  Names({"EPT_VIOLATION", "EPT_MISCONFIG", "INVEPT"}));
 	EXPECT_EQ(nearest_reasons("CPUI", std::nullopt, 5).front(), "CPUID");
@@ -274,7 +275,7 @@ TEST(NearestReasons, ByTheSummary)
 {
 	EXPECT_EQ(nearest_reasons("mmio", Isa::vmx, 1), Names({"EPT_MISCONFIG"}));
 	EXPECT_EQ(nearest_reasons("mmio", Isa::svm, 1), Names({"npf"}));
-	EXPECT_EQ(nearest_reasons("idle", std::nullopt, 1), Names({"HLT"}));
+	EXPECT_EQ(nearest_reasons("idle", Isa::vmx, 1), Names({"HLT"}));
 	EXPECT_EQ(nearest_reasons("live migration", Isa::vmx, 1), Names({"PML_FULL"}));
 }
 

@@ -26,7 +26,8 @@ std::string slurp(const std::string &file)
 /// The lines "#define NAME number".
 std::map<std::string, std::int64_t> defines(const std::string &text)
 {
-	static const std::regex line(R"(#define[ \t]+(\w+)[ \t]+(-?(0x)?[0-9a-fA-F]+)\b)");
+	static const std::regex line(
+		R"(#define[ \t]+(\w+)[ \t]+\(?(-?(0x)?[0-9a-fA-F]+)[uUlL]*\b)");
 	std::map<std::string, std::int64_t> all;
 	for (std::sregex_iterator m(text.begin(), text.end(), line), end; m != end; ++m)
 		all[(*m)[1]] = std::stoll((*m)[2], nullptr, 0);
