@@ -11,23 +11,23 @@ load ../helpers
     [ "$(grep -c '^ok: ' <<<"$output")" -ge 4 ]
 }
 
-# Instructions of a kind in the three modules of KVM, as they are built.
+# Instructions of a kind in the vendors' modules, as they are built: all of the way from a VM-Exit to the next VM-Entry that is
+# the accounting's lies there, but for what vcpu_enter_guest() does. The rest of it, in kvm, is rare.
 count_instructions() { # PATTERN FOLDER
-    find "$top/build/$2" -name 'kvm*.ko' -exec objdump -d --no-show-raw-insn {} + | grep -cP "\t$1"
+    find "$top/build/$2" -name 'kvm-*.ko' -exec objdump -d --no-show-raw-insn {} + | grep -cP "\t$1"
 }
 
 @test "no LOCK-prefixed instruction more than in an unpatched KVM" {
     patched=$(count_instructions 'lock ' "kernel/$K-outer/arch/x86/kvm")
     unpatched=$(count_instructions 'lock ' "baseline/$K/unpatched")
     echo "$patched patched, $unpatched unpatched"
-    [ "$patched" -gt 100 ] && [ "$patched" -eq "$unpatched" ]
+    [ "$patched" -gt 20 ] && [ "$patched" -eq "$unpatched" ]
 }
 
-# Two for each vendor, VM-Exit and VM-Entry, of which one is instead of that in vcpu_enter_guest(); and one that is off
-# the path, for the thread's return to KVM.
-@test "two RDTSC for each vendor's exit path, and one for a return to KVM" {
+# Of which one is instead of that in vcpu_enter_guest().
+@test "two RDTSC for each vendor, at VM-Exit and VM-Entry" {
     patched=$(count_instructions rdtsc "kernel/$K-outer/arch/x86/kvm")
     unpatched=$(count_instructions rdtsc "baseline/$K/unpatched")
     echo "$patched patched, $unpatched unpatched"
-    [ "$unpatched" -gt 10 ] && [ $((patched - unpatched)) -eq 5 ]
+    [ $((patched - unpatched)) -eq 4 ]
 }
