@@ -501,11 +501,11 @@ SH
     [ "$(stat -c %s "$BUILD/exitstat")" -le $((4 << 20)) ]
     make -s -C "$root" install "K=$K" "DESTDIR=$BATS_TEST_TMPDIR/dest" PREFIX=/usr >/dev/null
     (cd dest && find . -type f) | sort >files
-    printf './usr/%s\n' bin/exitstat include/exit_stats.hpp share/bash-completion/completions/exitstat \
+    printf './usr/%s\n' bin/exitstat include/exit_stats/{delta.hpp,leaf.h,leaf.hpp,reader.hpp,reasons.hpp} share/bash-completion/completions/exitstat \
         share/exitstat/exitstat.schema.json share/man/man1/exitstat.1 | sort | diff - files
     # As the manual's example has it.
     cat >user.cpp <<'CPP'
-#include <exit_stats.hpp>
+#include <exit_stats/reader.hpp>
 #include <iostream>
 int main()
 try {

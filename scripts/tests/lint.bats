@@ -35,12 +35,12 @@ setup() {
 }
 
 @test "C++ in another format" {
-    sed -i 's/^\t/        /' "$copy/probe/src/main.cpp"
+    sed -i 's/^\t/        /' "$copy/probe/src/cli/main.cpp"
     run "$copy/scripts/lint" -c clang-format
     [ "$status" -eq 1 ]
-    says_line 'not ok [0-9]+ clang-format probe/src/main.cpp'
+    says_line 'not ok [0-9]+ clang-format probe/src/cli/main.cpp'
     [ "$(grep -c '^not ok' <<<"$output")" = 1 ]
-    says_line 'ok [0-9]+ clang-format probe/include/exit_stats.hpp'
+    says_line 'ok [0-9]+ clang-format probe/include/exit_stats/reader.hpp'
 }
 
 @test "all of it is planned, and is in the result" {

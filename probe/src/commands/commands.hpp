@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// What the program does, one function each. They return its exit status.
+#pragma once
+
+#include "core/output.hpp"
+#include "formats/report.hpp"
+#include "recording/recording.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace exitstat
+{
+
+enum Status { ok = 0, failed = 1, wrong_usage = 2, unavailable = 3 };
+
+enum class Format { table, json, csv, openmetrics };
+
+/// How to show reports.
+struct Display {
+	Format format = Format::table;
+	Sort sort = Sort::exits;
+	Output output{1};
+	Style style{};
+};
+
+/// What is read, and where it is.
+struct Machine {
+	Reader &reader;
+	bool emulated;
+
+	Report report(const Snapshot &snapshot, std::optional<int> cpu) const;
+
+	/// The difference between two readings, without our own VM-Exits.
+	Report delta(const Snapshot &later, const Snapshot &earlier, Period period,
+		     std::uint64_t own_cycles, std::optional<int> cpu = {}) const;
+};
+
+/// The whole VM, or these vCPUs one by one.
+std::vector<std::optional<int>> scopes_of(const std::vector<int> &cpus);
+
+/// The whole VM, or the vCPU that is this CPU.
+Snapshot read(Reader &reader, std::optional<int> cpu, Details details);
+
+/// One report since the VM started, of the whole VM or of each of \p cpus.
+int show(const Machine &machine, const std::vector<int> &cpus, const Display &display);
+
+/// The registers of each CPUID that a report takes, or of this input ECX.
+int show_raw(const Cpuid &cpuid, std::optional<std::uint32_t> ecx, const std::vector<int> &cpus,
+	     const Display &display);
+
+/// What there is to know about the reasons that \p what names; about those that were seen where it
+/// is empty, and where there are no statistics about all.
+int explain_reasons(const Cpuid &cpuid, const std::string &what, const Display &display);
+
+struct Interval {
+	std::chrono::nanoseconds length;
+	std::optional<std::uint64_t> count{}; ///< of reports; none: for ever
+	bool first = true;		      ///< with the one since the VM started
+};
+
+/// A report each interval: of the time since the VM started, then of the interval.
+int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &interval,
+	  const Display &display);
+
+/// What happens while a command runs. The status is the command's.
+int run_command(const Machine &machine, const std::vector<std::string> &command,
+		const Display &display);
+
+/// Write a recording, while a command runs or until a signal ends it.
+int record(const Machine &machine, const std::string &path, std::chrono::nanoseconds interval,
+	   const std::vector<std::string> &command);
+
+/// The sessions of a recording. A torn tail is complained of, and left out.
+std::vector<Session> read_recording(const std::string &path);
+
+/// Show a recording: each interval, then all of it.
+int show_recording(const std::string &path, const Display &display);
+
+/// Show how two reports, in JSON or as recordings, differ.
+int diff(const std::string &before, const std::string &after, const Display &display);
+
+/// Check that the leaf keeps its promises, and show what a reading costs.
+int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &display);
+
+} // namespace exitstat

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "formats/report.hpp"
+
+#include <fmt/format.h>
+
+namespace exitstat
+{
+
+namespace
+{
+
+/// The value that a percentile is below, empty if there is none.
+std::string below(const Histogram &histogram, unsigned percent)
+{
+	const auto bucket = percentile(histogram, percent);
+	if (!bucket || *bucket + 1 == histogram.size())
+		return {};
+	return std::to_string(bucket_max(*bucket) + 1);
+}
+
+} // namespace
+
+std::string csv(const Report &report, bool header)
+{
+	std::string s;
+	if (header)
+		s = "uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,"
+		    "away_cycles,p50_below,p90_below,p99_below,max_below,generation,counting\n";
+	const std::uint64_t n = report.delta.generation;
+	const std::string generation = n ? fmt::format("{:016x}", n) : "";
+	for (const ReasonCount &reason : report.delta.reasons) {
+		const auto ns = report.ns(reason.cycles);
+		const auto share = report.cpu_percent(reason.cycles);
+		const bool away = report.info.has(View::away) && reason.away_cycles;
+		s += fmt::format(
+			"{:.6f},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:d}\n",
+			std::chrono::duration<double>(report.uptime).count(),
+			report.seconds() > 0 ? fmt::format("{:.6f}", report.seconds()) : "",
+			report.cpu ? "vcpu" : "vm", report.cpu ? std::to_string(*report.cpu) : "",
+			reason.code, reason_name(report.info.isa, reason.code), reason.exits,
+			reason.cycles, ns ? fmt::format("{:.0f}", *ns) : "",
+			share ? fmt::format("{:.4f}", *share) : "",
+			away ? std::to_string(reason.user_exits) : "",
+			away ? std::to_string(reason.away_cycles) : "", below(reason.histogram, 50),
+			below(reason.histogram, 90), below(reason.histogram, 99),
+			below(reason.histogram, 100), generation, report.delta.counting);
+	}
+	return s;
+}
+
+} // namespace exitstat

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// One reading, and the forms in which it is shown. Every function returns complete lines and
+/// writes nothing.
+#pragma once
+
+#include "core/library.hpp"
+#include "formats/layout.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace exitstat
+{
+
+enum class Sort { exits, cycles, cost, name, code };
+
+/// What the counters of a report are.
+enum class Period {
+	since_start, ///< of the VM
+	interval,    ///< a difference
+	command,     ///< the difference over a command
+	recording,   ///< the difference over a recording
+};
+
+/// One reading, with all that is needed to understand it alone.
+struct Report {
+	Info info;
+	Delta delta;
+	std::optional<int> cpu; ///< the vCPU that was read; none: the whole VM
+	bool emulated = false;	///< cycles are not time
+	Period period = Period::since_start;
+	std::vector<std::string> command{};
+	/// When it was read, since the guest's boot. It is not the length of any period: the guest
+	/// may boot again while the VM, and its counters, go on.
+	std::chrono::nanoseconds uptime{};
+
+	Scope scope() const
+	{
+		return cpu ? Scope::vcpu : Scope::vm;
+	}
+
+	/// Length of the period; 0 if that is not known.
+	double seconds() const
+	{
+		return std::chrono::duration<double>(delta.time).count();
+	}
+
+	/// Nanoseconds of \p cycles; none where cycles are not time.
+	std::optional<double> ns(std::uint64_t cycles) const
+	{
+		if (emulated || !info.tsc_khz)
+			return std::nullopt;
+		return std::min(double(cycles) * 1e6 / info.tsc_khz, 1.8e19);
+	}
+
+	/// Per cent of one CPU's time in this period.
+	std::optional<double> cpu_percent(std::uint64_t cycles) const
+	{
+		const auto time = ns(cycles);
+		if (!time || delta.time.count() <= 0)
+			return std::nullopt;
+		return 100 * *time / double(delta.time.count());
+	}
+};
+
+/// What has changed from one reading to the next so that figures say less than they seem to; empty
+/// if nothing has.
+std::string news(const Snapshot &now, const Snapshot &before);
+
+/// Cycles per exit, to the nearest; 0 without exits.
+std::uint64_t cost(const Count &count);
+
+/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has
+/// none.
+std::string bound(const Histogram &histogram, unsigned percent);
+
+/// Numbers go down, names and codes go up; equal rows are ordered by code.
+void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
+
+/// The command as a shell would take it.
+std::string shell_words(const std::vector<std::string> &command);
+
+/// A table for reading; two where the terminal is too narrow for one.
+std::string table(const Report &report, const Style &style);
+
+/// One object on one line each, of the form that exitstat.schema.json describes. Keys are only ever
+/// added.
+std::string json(const Report &report);
+
+/// RFC 4180, with one line a reason and, if \p header, the names of the columns first.
+std::string csv(const Report &report, bool header);
+
+/// OpenMetrics 1.0, which Prometheus' older text format is as well, by the rules of both. For
+/// counters since the VM's start only.
+std::string openmetrics(std::span<const Report> reports);
+
+/// A CPUID as the instruction saw it.
+struct Call {
+	std::uint32_t ecx;
+	Regs regs;
+};
+
+/// The registers of each CPUID of the leaf.
+std::string raw(std::span<const Call> calls, Isa isa, const Style &style);
+
+} // namespace exitstat

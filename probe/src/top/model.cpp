@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "top/model.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace exitstat
+{
+
+void TopModel::clear()
+{
+	base.clear();
+	seen.clear();
+	sorted.clear();
+	sum = {.name = "TOTAL"};
+	own = 0;
+}
+
+void TopModel::add(std::vector<TopReading> readings)
+{
+	struct Interval {
+		std::optional<int> cpu;
+		double seconds;
+		Delta delta;
+	};
+	std::vector<Interval> intervals;
+	for (TopReading &reading : readings) {
+		last_vcpus = reading.snapshot.vcpus;
+		last_counting = reading.snapshot.counting;
+		last_time = std::max(last_time, reading.snapshot.time);
+		most.cpu = std::max(most.cpu, reading.cpu.value_or(0));
+		for (const ReasonCount &reason : reading.snapshot.reasons)
+			most.name = std::max(most.name, reason_name(isa, reason.code).size());
+		const auto [at, first] =
+			base.try_emplace(reading.cpu.value_or(-1), reading.snapshot);
+		const auto time = reading.snapshot.time - at->second.time;
+		if (first || !time.count())
+			continue;
+		if (time.count() > 0 && reading.snapshot.generation == at->second.generation)
+			intervals.push_back({reading.cpu,
+					     std::chrono::duration<double>(time).count(),
+					     difference(reading.snapshot, at->second)});
+		at->second = std::move(reading.snapshot);
+	}
+	if (intervals.empty())
+		return;
+
+	for (auto &[key, row] : seen) {
+		row.exits = row.cycles = 0;
+		row.histogram.clear();
+		row.idle++;
+	}
+	own = 0;
+	for (const auto &[cpu, seconds, delta] : intervals) {
+		own += delta.own_exits;
+		for (const ReasonCount &reason :
+		     without_own(delta, isa, own_cycles_per_exit).reasons) {
+			TopRow &row = seen[{cpu.value_or(-1), reason.code}];
+			row.cpu = cpu;
+			row.code = reason.code;
+			row.name = reason_name(isa, reason.code);
+			row.exits = double(reason.exits) / seconds;
+			row.cycles = double(reason.cycles) / seconds;
+			row.histogram = reason.histogram;
+			row.idle = 0;
+		}
+	}
+	std::erase_if(seen, [](const auto &entry) { return entry.second.idle > idle_limit; });
+
+	const auto remember = [](TopRow &row) {
+		row.history.push_back(row.exits);
+		if (row.history.size() > history_limit)
+			row.history.pop_front();
+	};
+	sum.exits = sum.cycles = 0;
+	sum.histogram.clear();
+	sorted.clear();
+	for (auto &[key, row] : seen) {
+		remember(row);
+		sum.exits += row.exits;
+		sum.cycles += row.cycles;
+		sum.histogram.resize(std::max(sum.histogram.size(), row.histogram.size()));
+		for (std::size_t i = 0; i < row.histogram.size(); i++)
+			sum.histogram[i] += row.histogram[i];
+		most.cost = std::max(most.cost, row.cost());
+		sorted.push_back(row);
+	}
+	remember(sum);
+	most.exits = std::max(most.exits, sum.exits);
+	most.cycles = std::max(most.cycles, sum.cycles);
+	sort(order);
+}
+
+void TopModel::sort(Sort by)
+{
+	order = by;
+	std::ranges::sort(sorted, [&](const TopRow &a, const TopRow &b) {
+		const auto place = [](const TopRow &row) {
+			return std::pair(row.code, row.cpu);
+		};
+		const auto down = [&](double x, double y) {
+			return x == y ? place(a) < place(b) : x > y;
+		};
+		switch (by) {
+		case Sort::exits:
+			return down(a.exits, b.exits);
+		case Sort::cycles:
+			return down(a.cycles, b.cycles);
+		case Sort::cost:
+			return down(a.cost(), b.cost());
+		case Sort::name:
+			return std::pair(std::cref(a.name).get(), a.cpu) <
+			       std::pair(std::cref(b.name).get(), b.cpu);
+		case Sort::code:
+			break;
+		}
+		return std::pair(a.cpu, a.code) < std::pair(b.cpu, b.code);
+	});
+}
+
+} // namespace exitstat

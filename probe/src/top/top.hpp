@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// The live view that fills the screen.
+#pragma once
+
+#include "formats/report.hpp"
+
+namespace exitstat
+{
+
+struct TopOptions {
+	double seconds = 1; ///< between readings
+	Sort sort = Sort::exits;
+	bool per_vcpu = false; ///< rows for each vCPU instead of the whole VM
+	bool emulated = false; ///< cycles are not time
+};
+
+/// Show the VM-Exits until the user quits; returns the exit status. A signal that ends the view
+/// ends the program as it would any other, with the terminal restored.
+/// Throws std::runtime_error where there is no terminal that can be used, and BadAnswer.
+int top(Reader &reader, const TopOptions &options);
+
+} // namespace exitstat

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/// \file
+/// Reports for programs: CSV and OpenMetrics; and for terminals of all sizes. (JSON is in
+/// report_test.)
+#include "commands/commands.hpp"
+#include "model/fake_kvm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+using namespace exitstat;
+
+namespace
+{
+
+Report report(FakeKvm kvm, Details details, bool emulated = false)
+{
+	Reader reader(kvm.cpuid(), thousand_seconds);
+	Report r = Machine{reader, emulated}.report(reader.read(details), std::nullopt);
+	sort(r.delta.reasons, r.info.isa, Sort::exits);
+	return r;
+}
+
+Report interval(FakeKvm kvm, double seconds)
+{
+	Report r = report(kvm, Details::none);
+	r.period = Period::interval;
+	r.delta.time = std::chrono::nanoseconds(std::int64_t(seconds * 1e9));
+	r.delta.own_exits = 11;
+	return r;
+}
+
+TEST(Csv, HasALineAReason)
+{
+	EXPECT_EQ("\n" + csv(report(detailed_vmx(), Details::all), true), R"(
+uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,away_cycles,p50_below,p90_below,p99_below,max_below,generation,counting
+1000.000000,1000.000000,vm,,30,IO_INSTRUCTION,12345,123456789,50485170,0.0050,2345,223456789,16384,16384,131072,131072,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,48,EPT_VIOLATION,2000,9000001,3680369,0.0004,0,9000001,8192,8192,8192,8192,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,10,CPUID,400,480000,196286,0.0000,0,480000,1024,1024,1024,8192,9e3779b97f4a7c15,1
+1000.000000,1000.000000,vm,,12,HLT,50,1000000000,408929884,0.0409,0,90000000000,,,,,9e3779b97f4a7c15,1
+)");
+}
+
+TEST(Csv, LeavesOutWhatIsNotKnown)
+{
+	Report r = report(booted_svm(), Details::all, true);
+	r.cpu = 3;
+	const std::string text = csv(r, false);
+	EXPECT_EQ(text.substr(0, text.find('\n')),
+		  "1000.000000,1000.000000,vcpu,3,1024,npf,900,4500000,,,,,,,,,9e3779b97f4a7c15,1");
+	r.delta.generation = 0;
+	r.delta.counting = false;
+	r.delta.time = {};
+	const std::string less = csv(r, false);
+	EXPECT_EQ(less.substr(0, less.find('\n')),
+		  "1000.000000,,vcpu,3,1024,npf,900,4500000,,,,,,,,,,0");
+}
+
+TEST(OpenMetrics, HasCountersAndHistograms)
+{
+	const Report r = report(detailed_vmx(), Details::all);
+	const std::string text = openmetrics({&r, 1});
+	for (const char *line :
+	     {"# TYPE exitstat_vm_exits counter\n# HELP exitstat_vm_exits VM-Exits since the VM "
+	      "started.\nexitstat_vm_exits_total{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\"}"
+	      " "
+	      "12345\n",
+	      "exitstat_handling_seconds_total{isa=\"vmx\",code=\"12\",reason=\"HLT\"} "
+	      "0.408929884\n",
+	      "exitstat_user_exits_total{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\"} 2345\n",
+	      "_bucket{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\",le=\"4095.0\"} 6000\n",
+	      "_bucket{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\",le=\"1.048575e+06\"} "
+	      "12345\n",
+	      "_bucket{isa=\"vmx\",code=\"12\",reason=\"HLT\",le=\"+Inf\"} 50\n",
+	      "_sum{isa=\"vmx\",code=\"12\",reason=\"HLT\"} 1000000000\n", "\nexitstat_vcpus 2\n",
+	      "\nexitstat_tsc_hertz 2445407000\n", "\nexitstat_counting 1\n",
+	      "\nexitstat_ticks 2445407000000\n",
+	      "\nexitstat_generation{generation=\"9e3779b97f4a7c15\"} 1\n"})
+		EXPECT_NE(text.find(line), std::string::npos) << line << text;
+	EXPECT_TRUE(text.ends_with("\n# EOF\n"));
+}
+
+TEST(OpenMetrics, SeveralCpusShareEachMetric)
+{
+	Report all[] = {report(booted_vmx(), Details::all, true),
+			report(booted_vmx(), Details::all, true)};
+	all[0].cpu = 0;
+	all[1].cpu = 1;
+	const std::string text = openmetrics(all);
+	std::size_t types = 0;
+	for (std::size_t at = 0; (at = text.find("# TYPE", at)) != std::string::npos; at++)
+		types++;
+	EXPECT_EQ(types, 7U) << "exits, cycles, counting, generation, ticks, vCPUs, frequency:\n"
+			     << text;
+	EXPECT_NE(text.find("reason=\"HLT\",cpu=\"1\"} 50\n"), std::string::npos) << text;
+}
+
+TEST(Table, OfAnInterval)
+{
+	EXPECT_EQ("\n" + table(interval(booted_vmx(), 10), {}), R"(
+VM-Exits in 10.00 s: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz
+REASON           EXITS  EXITS/S         CYCLES     %  CYCLES/EXIT  %CPU
+IO_INSTRUCTION  12,345    1,235    123,456,789  10.9       10,001  0.50
+EPT_VIOLATION    2,000      200      9,000,001   0.8        4,500  0.04
+CPUID              400       40        480,000   0.0        1,200  0.00
+HLT                 50      5.0  1,000,000,000  88.3   20,000,000  4.09
+TOTAL           14,795    1,480  1,132,936,790 100.0       76,576  4.63
+11 VM-Exits that exitstat caused itself are left out.
+)");
+}
+
+TEST(Table, OfAnIntervalThatWasNotCounted)
+{
+	Report r = interval(booted_vmx(), 10);
+	r.delta.counting = false;
+	EXPECT_TRUE(table(r, {}).ends_with("\nNote: the host had switched the counting off: "
+					   "VM-Exits of that time are missing.\n"));
+}
+
+TEST(Table, OfACommand)
+{
+	Report r = interval(booted_vmx(), 2.5);
+	r.period = Period::command;
+	r.command = {"sh", "-c", "it's; \033[31mred"};
+	EXPECT_TRUE(table(r, {}).starts_with(
+		"VM-Exits during sh -c 'it'\\''s; ?[31mred', 2.50 s: whole VM, 2 vCPUs, VMX, "));
+}
+
+TEST(Table, HasTheWidthOfTheTerminal)
+{
+	const Report r = report(detailed_vmx(), Details::all);
+	for (std::size_t width = 1; width < 160; width++) {
+		std::istringstream in(table(r, {.width = width}));
+		std::string line;
+		std::getline(in, line); // the heading
+		while (std::getline(in, line) && !line.starts_with("TO USER"))
+			// What must be there: name, exits, away cycles.
+			EXPECT_LE(line.size(), std::max<std::size_t>(width, 24)) << line;
+	}
+	// One table where there is room, two where there is not.
+	EXPECT_EQ(table(r, {.width = 150}).find("\n\n"), std::string::npos);
+	EXPECT_NE(table(r, {.width = 80}).find("\n\n"), std::string::npos);
+}
+
+TEST(Table, ColoursAndHeadersAreOptional)
+{
+	const Report r = report(booted_vmx(), Details::none);
+	EXPECT_EQ(table(r, {}).find('\033'), std::string::npos);
+	EXPECT_NE(table(r, {.colour = true}).find("\033[1mHLT"), std::string::npos);
+	const std::string bare = table(r, {.header = false});
+	EXPECT_TRUE(bare.starts_with("IO_INSTRUCTION "));
+	EXPECT_EQ(std::ranges::count(bare, '\n'), 5);
+}
+
+TEST(Style, FollowsTheEnvironment)
+{
+	setenv("COLUMNS", "132", 1);
+	EXPECT_EQ(style_of(-1).width, 132U);
+	for (const char *nonsense : {"", "x", "0", "-5", "99999999", "12x"}) {
+		setenv("COLUMNS", nonsense, 1);
+		EXPECT_EQ(style_of(-1).width, 80U) << nonsense;
+	}
+	unsetenv("COLUMNS");
+	EXPECT_FALSE(style_of(-1).colour);
+}
+
+} // namespace
