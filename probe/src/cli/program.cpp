@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <exception>
 #include <map>
 #include <string>
@@ -340,10 +339,15 @@ int Program::run(int argc, char **argv)
 
 int program(int argc, char **argv, const Cpuid &cpuid, std::uint32_t tsc_step)
 {
-	// A closed pipe is an error to report, not a silent death.
-	std::signal(SIGPIPE, SIG_IGN);
+	block_sigpipe();
 	try {
 		return Program(cpuid, tsc_step).run(argc, argv);
+	} catch (const ClosedPipe &e) {
+		// By the signal, as any filter ends; only now, as something may have been to be
+		// tidied.
+		unblock_sigpipe();
+		complain(e.what());
+		return failed;
 	} catch (const Unavailable &e) {
 		complain(e.what());
 		return unavailable;

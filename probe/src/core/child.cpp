@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "core/child.hpp"
 
+#include "core/output.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <system_error>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,44 +33,59 @@ constexpr int terminating[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
 Signals::Signals()
 {
+	sigset_t ours;
 	sigemptyset(&ours);
-	sigaddset(&ours, SIGCHLD);
 	// What whoever started us has switched off stays so: nohup, jobs in the background.
 	for (const int signal : terminating) {
 		struct sigaction action;
 		if (!sigaction(signal, nullptr, &action) && action.sa_handler != SIG_IGN)
 			sigaddset(&ours, signal);
 	}
-	if (sigprocmask(SIG_BLOCK, &ours, &mask))
+	waiting = signalfd(-1, &ours, SFD_CLOEXEC);
+	if (waiting < 0 || sigprocmask(SIG_BLOCK, &ours, &mask))
 		fail("cannot block signals");
+	// Where it is ignored nobody learns how a child has ended.
+	struct sigaction action {
+	};
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, &of_children);
 }
 
 Signals::~Signals()
 {
+	close(waiting);
+	give_back();
+}
+
+void Signals::give_back() const
+{
+	sigaction(SIGCHLD, &of_children, nullptr);
 	sigprocmask(SIG_SETMASK, &mask, nullptr);
 }
 
-std::optional<int> Signals::wait(std::optional<std::chrono::steady_clock::time_point> until) const
+std::optional<int> Signals::wait(std::optional<std::chrono::steady_clock::time_point> until,
+				 int fd) const
 {
 	for (;;) {
-		int signal;
+		timespec time{};
 		if (until) {
 			const auto left =
 				std::max(std::chrono::nanoseconds(0),
 					 std::chrono::duration_cast<std::chrono::nanoseconds>(
 						 *until - std::chrono::steady_clock::now()));
-			const timespec time{left.count() / 1'000'000'000,
-					    left.count() % 1'000'000'000};
-			signal = sigtimedwait(&ours, nullptr, &time);
-		} else {
-			signal = sigwaitinfo(&ours, nullptr);
+			time = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
 		}
-		if (signal > 0)
-			return signal;
-		if (errno == EAGAIN)
-			return std::nullopt;
-		if (errno != EINTR)
+		pollfd fds[] = {{waiting, POLLIN, 0}, {fd, POLLIN, 0}};
+		const int ready = ppoll(fds, std::size(fds), until ? &time : nullptr, nullptr);
+		if (ready < 0 && errno != EINTR)
 			fail("cannot wait for signals");
+		if (ready < 0)
+			continue;
+		if (!fds[0].revents)
+			return std::nullopt;
+		signalfd_siginfo signal;
+		if (read(waiting, &signal, sizeof(signal)) == sizeof(signal))
+			return int(signal.ssi_signo);
 	}
 }
 
@@ -87,9 +108,8 @@ Child::Child(const std::vector<std::string> &command, const Signals &signals)
 		char unused;
 		close(start[1]);
 		const bool told = read(start[0], &unused, 1) == 1;
-		// Its signals are its own.
-		std::signal(SIGPIPE, SIG_DFL);
-		sigprocmask(SIG_SETMASK, &signals.before(), nullptr);
+		signals.give_back();
+		unblock_sigpipe();
 		if (told) {
 			execvp(argv[0], argv.data());
 			const int why = errno;
@@ -102,12 +122,22 @@ Child::Child(const std::vector<std::string> &command, const Signals &signals)
 	close(error[1]);
 	go = start[1];
 	refused = error[0];
+	process = int(syscall(SYS_pidfd_open, pid, 0));
+	if (process < 0) {
+		const int why = errno;
+		close(go); // so that it ends
+		close(refused);
+		waitpid(pid, nullptr, 0);
+		errno = why;
+		fail("cannot watch a process, which takes Linux 5.3");
+	}
 }
 
 Child::~Child()
 {
 	close(go);
 	close(refused);
+	close(process);
 	// It never ran, or its end was seen, or we fail: then it must not be left behind.
 	if (!ended()) {
 		kill(pid, SIGTERM);
@@ -146,12 +176,12 @@ int Child::wait(const Signals &signals, std::optional<std::chrono::nanoseconds> 
 	if (every)
 		next = steady_clock::now() + *every;
 	while (!ended()) {
-		const auto signal = signals.wait(next);
-		if (!signal) {
+		const auto signal = signals.wait(next, process);
+		if (signal && (*signal == SIGTERM || *signal == SIGHUP)) {
+			kill(pid, *signal);
+		} else if (!signal && next && steady_clock::now() >= *next) {
 			tick();
 			next = std::max(*next + *every, steady_clock::now());
-		} else if (*signal == SIGTERM || *signal == SIGHUP) {
-			kill(pid, *signal);
 		}
 	}
 	return *status;

@@ -25,8 +25,8 @@ struct CannotRun : std::runtime_error {
 	}
 };
 
-/// As long as it lives, the signals that end a program wait until they are asked for, and so does
-/// the end of a child.
+/// As long as it lives, the signals that end a program wait until they are asked for. A child's end
+/// is none of them: see Child::wait().
 class Signals
 {
 public:
@@ -35,17 +35,17 @@ public:
 	Signals(const Signals &) = delete;
 	Signals &operator=(const Signals &) = delete;
 
-	/// The next signal; none when it is \p until.
-	std::optional<int> wait(std::optional<std::chrono::steady_clock::time_point> until) const;
+	/// The next signal; none when it is \p until, or when \p fd can be read.
+	std::optional<int> wait(std::optional<std::chrono::steady_clock::time_point> until,
+				int fd = -1) const;
 
-	/// What was blocked before.
-	const sigset_t &before() const
-	{
-		return mask;
-	}
+	/// In a child: what it would have of signals without us.
+	void give_back() const;
 
 private:
-	sigset_t ours, mask;
+	sigset_t mask;
+	struct sigaction of_children;
+	int waiting; ///< signalfd
 };
 
 /// A process that is there, and executes the command when it is told to.
@@ -70,6 +70,7 @@ public:
 
 private:
 	pid_t pid;
+	int process = -1; ///< pidfd: can be read when it has ended
 	int go = -1;	  ///< closed: execute
 	int refused = -1; ///< read: why it could not be executed
 	std::string name;

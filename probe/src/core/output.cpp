@@ -2,9 +2,10 @@
 #include "core/output.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <system_error>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 
 namespace exitstat
 {
+
+namespace fs = std::filesystem;
 
 namespace
 {
@@ -21,7 +24,50 @@ namespace
 	throw std::system_error(error, std::generic_category(), what);
 }
 
+sigset_t only_sigpipe()
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	return set;
+}
+
+/// What a path leads to, over symbolic links.
+struct Target {
+	fs::path path; ///< it need not exist
+	int fd = -1;   ///< or a descriptor of ours
+};
+
+Target target_of(fs::path path)
+{
+	const fs::path given = path, descriptors = "/proc/self/fd";
+	std::error_code error;
+	for (int links = 0; fs::is_symlink(fs::symlink_status(path, error)); links++) {
+		if (links == 40)
+			fail(ELOOP, "cannot open " + given.string());
+		const fs::path parent = path.has_parent_path() ? path.parent_path() : ".";
+		// Such a link is no path: to open it again, or to replace what has its name, would
+		// lose what is written before and after.
+		if (fs::equivalent(parent, descriptors, error))
+			return {path, std::stoi(path.filename().string())};
+		path = parent / fs::read_symlink(path);
+	}
+	return {path};
+}
+
 } // namespace
+
+void block_sigpipe()
+{
+	const sigset_t set = only_sigpipe();
+	sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+void unblock_sigpipe()
+{
+	const sigset_t set = only_sigpipe();
+	sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
 
 void complain(std::string_view what)
 {
@@ -34,13 +80,22 @@ void write_all(int fd, std::string_view text, std::string_view name)
 		const ssize_t n = write(fd, text.data(), text.size());
 		if (n >= 0)
 			text.remove_prefix(std::size_t(n));
+		else if (errno == EPIPE)
+			throw ClosedPipe(errno, std::generic_category(),
+					 "cannot write to " + std::string(name));
 		else if (errno != EINTR)
 			fail(errno, "cannot write to " + std::string(name));
 	}
 }
 
-void replace_file(const std::string &path, std::string_view text)
+void replace_file(const std::string &given, std::string_view text)
 {
+	const Target target = target_of(given);
+	const std::string path = target.path.string();
+	if (target.fd >= 0) {
+		write_all(target.fd, text, given);
+		return;
+	}
 	// A device or a pipe cannot be replaced, nor need it be.
 	struct stat old;
 	if (!stat(path.c_str(), &old) && !S_ISREG(old.st_mode)) {

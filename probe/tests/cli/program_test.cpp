@@ -149,7 +149,16 @@ TEST_F(Program, SaysWhenItCannotWrite)
 	EXPECT_EQ(sh("exitstat --version 2>&1 >/dev/full"),
 		  (Result{1,
 			  "exitstat: cannot write to standard output: No space left on device\n"}));
-	EXPECT_EQ(sh("{ { sleep 0.2; exitstat --help 2>&3; echo $? >&3; } | true; } 3>&1"),
+}
+
+TEST_F(Program, EndsAsAnyFilterWhereNobodyReads)
+{
+	const auto ends = [](const std::string &env) {
+		return sh("{ { sleep 0.2; env " + env +
+			  "-signal=PIPE exitstat --help 2>&3; echo $? >&3; } | true; } 3>&1");
+	};
+	EXPECT_EQ(ends("--default"), (Result{0, "141\n"})) << "by SIGPIPE, in silence";
+	EXPECT_EQ(ends("--ignore"),
 		  (Result{0, "exitstat: cannot write to standard output: Broken pipe\n1\n"}));
 }
 
