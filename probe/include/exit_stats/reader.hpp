@@ -6,7 +6,7 @@
 /// <asm/svm.h> (Debian: linux-libc-dev), which have the names of the exit reasons. No privilege is
 /// needed: CPUID works in ring 3.
 ///
-///     exit_stats::Reader reader; // throws Unavailable where there is no such leaf
+///     exit_stats::Reader reader; // throws Unavailable where there is no such leaf; see probe()
 ///     const exit_stats::Snapshot before = reader.read();
 ///     work();
 ///     const exit_stats::Delta delta = exit_stats::difference(reader.read(), before);
@@ -19,185 +19,22 @@
 /// ticks of the host's TSC (Intel SDM volume 3, "Time-Stamp Counter"; AMD APM volume 2, "Time-Stamp
 /// Counter"), which only Info::tsc_khz makes time, and nothing does in an emulator: see emulated().
 ///
-/// All functions may be called from any number of threads at once. A Reader is for one thread at a
-/// time; what another Reader does, in this program or elsewhere, is to it an exit as any other.
+/// Threads: nothing here is global but constants, so that functions may be called from any number
+/// of threads at once, and values (Info, Snapshot, Delta) are like those of any type. A Reader is
+/// for one thread at a time, be it one after the other; each thread may have its own, and what
+/// another Reader does, in this program or elsewhere, is to it an exit as any other. read_cpu() and
+/// Pin move the thread that calls them, and no other; a Pin ends in the thread that made it.
 #pragma once
 
-#include "delta.hpp"
+#include "cpuid.hpp"
+#include "cpus.hpp"
 
-#include <sched.h>
 #include <time.h>
 
-#include <array>
-#include <cerrno>
-#include <functional>
-#include <initializer_list>
 #include <map>
-#include <system_error>
 
 namespace exit_stats
 {
-
-// ---- CPUID, and what it tells of the machine ---------------------------------------------------
-
-/// CPUID: input EAX and ECX in, registers out. Everything that reads the leaf takes one, so that
-/// tests answer from a model of KVM.
-using Cpuid = std::function<Regs(std::uint32_t eax, std::uint32_t ecx)>;
-
-/// The instruction itself. Volatile, because two reads of a counter are two reads.
-inline Regs native_cpuid(std::uint32_t eax, std::uint32_t ecx)
-{
-	Regs r{eax, 0, ecx, 0};
-	asm volatile("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
-	return r;
-}
-
-/// The text in CPUID registers, up to its first NUL. It came from outside: only printable ASCII
-/// gets through.
-inline std::string text(std::initializer_list<std::uint32_t> registers)
-{
-	std::string s;
-	for (std::uint32_t r : registers)
-		for (int byte = 0; byte < 4; byte++, r >>= 8) {
-			const char c = char(r & 0xFF);
-			if (!c)
-				return s;
-			s += c >= ' ' && c <= '~' ? c : '?';
-		}
-	return s;
-}
-
-/// CPUID.1:ECX[31], which hardware keeps clear.
-inline bool has_hypervisor_bit(const Cpuid &cpuid)
-{
-	return cpuid(1, 0).ecx >> 31;
-}
-
-/// "KVMKVMKVM", "Microsoft Hv", "VMwareVMware", ...; empty if it has no name.
-inline std::string hypervisor_name(const Cpuid &cpuid)
-{
-	const Regs r = cpuid(0x40000000, 0);
-	return text({r.ebx, r.ecx, r.edx});
-}
-
-inline std::string brand_string(const Cpuid &cpuid)
-{
-	std::string s;
-	if (cpuid(0x80000000, 0).eax < 0x80000004)
-		return s;
-	for (std::uint32_t i = 0x80000002; i <= 0x80000004; i++) {
-		const Regs r = cpuid(i, 0);
-		s += text({r.eax, r.ebx, r.ecx, r.edx});
-	}
-	return s;
-}
-
-/// Ticks between two RDTSC in a row: the smallest of several tries.
-inline std::uint32_t smallest_tsc_step()
-{
-	std::uint32_t smallest = UINT32_MAX;
-	for (int i = 0; i < 16; i++) {
-		std::uint32_t first, second;
-		asm volatile("rdtsc; mov %%eax, %1; rdtsc" : "=&a"(second), "=&r"(first) : : "edx");
-		smallest = std::min(smallest, second - first);
-	}
-	return smallest;
-}
-
-/// Whether the machine under the hypervisor is emulated, so that cycles are not time. A guest is
-/// told by nobody, but sees the CPU's brand string, which "-cpu host" passes on, and its TSC:
-/// Bochs ticks once an instruction, while on hardware RDTSC alone takes several ticks.
-inline bool emulated(const Cpuid &cpuid, std::uint32_t tsc_step)
-{
-	return tsc_step < 4 || brand_string(cpuid).starts_with("QEMU TCG");
-}
-
-// ---- CPUs --------------------------------------------------------------------------------------
-
-/// A set of CPUs as the scheduler's system calls take it. 8192 is the most Linux can have on x86.
-class CpuSet
-{
-public:
-	static constexpr int limit = 8192;
-
-	/// The CPUs that are online and that this thread may run on. Throws std::system_error.
-	static CpuSet allowed()
-	{
-		CpuSet set;
-		if (sched_getaffinity(0, sizeof(set.words), set.words.data()))
-			throw std::system_error(errno, std::generic_category(),
-						"cannot read the CPU affinity");
-		return set;
-	}
-
-	static CpuSet only(int cpu)
-	{
-		CpuSet set;
-		if (cpu >= 0 && cpu < limit)
-			CPU_SET_S(cpu, sizeof(set.words), set.words.data());
-		return set;
-	}
-
-	/// Move this thread to these CPUs; returns after the move.
-	bool apply() const
-	{
-		return sched_setaffinity(0, sizeof(words), words.data()) == 0;
-	}
-
-	std::vector<int> list() const
-	{
-		std::vector<int> cpus;
-		for (int cpu = 0; cpu < limit; cpu++)
-			if (CPU_ISSET_S(cpu, sizeof(words), words.data()))
-				cpus.push_back(cpu);
-		return cpus;
-	}
-
-private:
-	std::array<cpu_set_t, limit / CPU_SETSIZE> words{};
-};
-
-/// Keeps this thread on one CPU as long as the object lives. Throws std::runtime_error if it
-/// cannot.
-class Pin
-{
-public:
-	explicit Pin(int cpu) : cpu(cpu)
-	{
-		if (!CpuSet::only(cpu).apply())
-			throw std::runtime_error("CPU " + std::to_string(cpu) +
-						 " does not exist, is offline or is not allowed "
-						 "to this process");
-	}
-
-	~Pin()
-	{
-		before.apply();
-	}
-
-	Pin(const Pin &) = delete;
-	Pin &operator=(const Pin &) = delete;
-
-	/// Throws if the thread was moved all the same: the CPU went offline, or somebody else
-	/// changed the affinity.
-	void check() const
-	{
-		if (sched_getcpu() != cpu)
-			throw std::runtime_error("CPU " + std::to_string(cpu) +
-						 " went away during the reading");
-	}
-
-private:
-	const CpuSet before = CpuSet::allowed();
-	const int cpu;
-};
-
-// ---- Reading -----------------------------------------------------------------------------------
-
-/// There are no exit statistics here that this program can read.
-struct Unavailable : std::runtime_error {
-	using std::runtime_error::runtime_error;
-};
 
 /// The leaf is there and breaks its own rules.
 struct BadAnswer : std::runtime_error {
@@ -206,64 +43,6 @@ struct BadAnswer : std::runtime_error {
 	{
 	}
 };
-
-/// View INFO, index 2.
-struct Age {
-	std::uint64_t ticks, generation;
-};
-
-/// What INFO 2 has answered; zeros for the error that a leaf without it answers.
-constexpr Age age_of(const Regs &r)
-{
-	return r == error_answer ? Age{} : Age{pair_a(r), pair_b(r)};
-}
-
-/// Read view INFO, three CPUIDs. Throws Unavailable.
-inline Info detect(const Cpuid &cpuid)
-{
-	const Regs id = cpuid(leaf, selector(View::info, 0));
-	if (text({id.ebx, id.ecx, id.edx}) != signature) {
-		if (!has_hypervisor_bit(cpuid))
-			throw Unavailable("no VM-Exits to count: CPUID shows no hypervisor, so "
-					  "this is not a virtual machine");
-		const std::string name = hypervisor_name(cpuid);
-		throw Unavailable("no exit statistics here: the hypervisor (" +
-				  (name.empty() ? "without a name" : name) +
-				  ") does not offer them in CPUID leaf 0x4fffffff");
-	}
-
-	Info info{};
-	info.abi_version = id.eax & 0xFFFF;
-	info.views = id.eax >> 16;
-	if (info.abi_version != abi_version)
-		throw Unavailable("the hypervisor's exit statistics have ABI version " +
-				  std::to_string(info.abi_version) + "; this program reads " +
-				  std::to_string(abi_version));
-	for (auto [view, name] : {std::pair(View::total, "TOTAL"),
-				  {View::info, "INFO"},
-				  {View::reason, "REASON"},
-				  {View::next, "NEXT"}})
-		if (!info.has(view))
-			throw Unavailable(std::string("the hypervisor's exit statistics lack "
-						      "view ") +
-					  name);
-
-	const Regs vm = cpuid(leaf, selector(View::info, 1));
-	// As userspace can make it, with an entry that is for every ECX.
-	if (vm == id)
-		throw Unavailable("no exit statistics here: the hypervisor has one answer in CPUID "
-				  "leaf 0x4fffffff, whatever it is asked for");
-	info.isa = Isa(vm.eax & 0xFF); // KVM_EXIT_STATS_ISA_MASK
-	info.vcpus = vm.ebx;
-	info.tsc_khz = vm.ecx;
-	info.buckets = vm.edx;
-	if (info.isa != Isa::vmx && info.isa != Isa::svm)
-		throw Unavailable("the hypervisor counts the exits of an instruction set "
-				  "unknown to this program (" +
-				  std::to_string(vm.eax & 0xFF) + ")");
-	info.generation = age_of(cpuid(leaf, selector(View::info, 2))).generation;
-	return info;
-}
 
 /// Since the guest's boot, times when it was suspended included.
 using Clock = std::function<std::chrono::nanoseconds()>;
@@ -305,13 +84,18 @@ public:
 	}
 
 	/// The vCPU that is CPU \p cpu of the guest, to which the thread moves meanwhile. Throws as
-	/// read() does, and std::runtime_error if it cannot move there.
+	/// read() does, and CpuGone.
 	Snapshot read_cpu(int cpu, Details details = Details::none)
 	{
 		const Pin pin(cpu);
-		Snapshot snapshot = read(Scope::vcpu, exits_of_cpu[cpu], details);
-		pin.check();
-		return snapshot;
+		try {
+			Snapshot snapshot = read(Scope::vcpu, exits_of_cpu[cpu], details);
+			pin.check();
+			return snapshot;
+		} catch (const BadAnswer &) {
+			pin.check(); // answers of two vCPUs do contradict each other
+			throw;
+		}
 	}
 
 	/// Handling cycles of one of the reader's own VM-Exits, the mean of readings with such
@@ -350,9 +134,11 @@ private:
 	}
 
 	/// A VM that moves in the midst of it is read again. No VM moves so often that it need be
-	/// done a third time.
+	/// done a third time. What contradicts itself is read once more as well: what is wrong will
+	/// still be so.
 	Snapshot read(Scope scope, const std::uint64_t &own, Details details)
 	{
+		bool was_bad = false;
 		for (int left = 3; left; left--) {
 			std::optional<BadAnswer> bad;
 			Snapshot snapshot{};
@@ -363,8 +149,11 @@ private:
 			}
 			const Age age = age_of(counted(leaf, selector(View::info, 2)));
 			if (age.generation == about.generation) {
-				if (bad)
+				if (bad && was_bad)
 					throw *bad;
+				was_bad = true;
+				if (bad)
+					continue;
 				snapshot.ticks = age.ticks;
 				snapshot.generation = age.generation;
 				return snapshot;
@@ -394,6 +183,7 @@ private:
 		Snapshot snapshot{};
 		snapshot.time = clock();
 		const Regs vm = counted(leaf, selector(View::info, 1));
+		update(about, vm);
 		snapshot.vcpus = vm.ebx;
 		snapshot.counting = vm.eax & counting_bit;
 		Count sum{};

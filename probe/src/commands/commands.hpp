@@ -9,7 +9,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,21 @@ struct Machine {
 		     std::uint64_t own_cycles, std::optional<int> cpu = {}) const;
 };
 
-/// The whole VM, or these vCPUs one by one.
-std::vector<std::optional<int>> scopes_of(const std::vector<int> &cpus);
+/// The whole VM, or vCPUs one by one.
+class Scopes
+{
+public:
+	/// No \p cpus: the whole VM.
+	explicit Scopes(const std::vector<int> &cpus);
+
+	/// Call \p read for each. A CPU that is gone is complained of once, and left out until it
+	/// is back. Throws CpuGone if none is there.
+	void each(const std::function<void(std::optional<int> cpu)> &read);
+
+private:
+	std::vector<std::optional<int>> scopes;
+	std::set<int> gone{};
+};
 
 /// The whole VM, or the vCPU that is this CPU.
 Snapshot read(Reader &reader, std::optional<int> cpu, Details details);

@@ -4,11 +4,28 @@
 namespace exitstat
 {
 
-std::vector<std::optional<int>> scopes_of(const std::vector<int> &cpus)
+Scopes::Scopes(const std::vector<int> &cpus) : scopes(cpus.begin(), cpus.end())
 {
 	if (cpus.empty())
-		return {std::nullopt};
-	return {cpus.begin(), cpus.end()};
+		scopes.emplace_back();
+}
+
+void Scopes::each(const std::function<void(std::optional<int> cpu)> &read)
+{
+	std::vector<CpuGone> missing;
+	for (const auto cpu : scopes)
+		try {
+			read(cpu);
+			if (cpu)
+				gone.erase(*cpu);
+		} catch (const CpuGone &e) {
+			missing.push_back(e);
+		}
+	if (missing.size() == scopes.size())
+		throw missing.back();
+	for (const CpuGone &e : missing)
+		if (gone.insert(e.cpu).second)
+			complain(e.what());
 }
 
 Snapshot read(Reader &reader, std::optional<int> cpu, Details details)

@@ -8,7 +8,7 @@ int show_raw(const Cpuid &cpuid, std::optional<std::uint32_t> ecx, const std::ve
 	     const Display &display)
 {
 	std::string s;
-	for (const auto cpu : scopes_of(cpus)) {
+	Scopes(cpus).each([&](std::optional<int> cpu) {
 		// These are the very answers that a table is made of.
 		std::vector<Call> calls;
 		Reader reader([&](std::uint32_t eax, std::uint32_t in) {
@@ -26,7 +26,7 @@ int show_raw(const Cpuid &cpuid, std::optional<std::uint32_t> ecx, const std::ve
 			read(reader, cpu, Details::all);
 		}
 		s += (s.empty() ? "" : "\n") + raw(calls, reader.info().isa, display.style);
-	}
+	});
 	display.output.write(s);
 	return ok;
 }

@@ -39,13 +39,16 @@ int record(const Machine &machine, const std::string &path, std::chrono::nanosec
 		complain(describe(*recorder.torn(), path, "cut off"));
 	Snapshot told;
 	told.generation = reader.info().generation;
+	std::uint32_t khz = reader.info().tsc_khz;
 	const auto add = [&](Details details) {
 		Snapshot now = reader.read(details);
 		if (const std::string s = news(now, told); !s.empty())
 			complain(s);
-		while (now.generation != told.generation) {
+		// A session is of one generation, and has one length of a tick.
+		while (now.generation != told.generation || reader.info().tsc_khz != khz) {
 			recorder.begin(session());
 			told.generation = reader.info().generation;
+			khz = reader.info().tsc_khz;
 			now = reader.read(Details::all);
 		}
 		told.counting = now.counting;

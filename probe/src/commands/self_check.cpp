@@ -32,19 +32,37 @@ std::uint64_t sum(const Histogram &histogram)
 	return all;
 }
 
-} // namespace
+struct Counted {
+	std::uint64_t exits;
+	int tries;
+};
 
-int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &display)
+/// As how many VM-Exits 100 CPUIDs of this vCPU count. Who else runs on it has VM-Exits as well,
+/// the start of any program has dozens, so it is tried until nobody did.
+Counted count_cpuids(const std::function<Regs(std::uint32_t)> &ask, std::uint32_t ecx)
 {
-	Reader reader(cpuid);
+	constexpr int most = 50;
+	Counted counted{};
+	do {
+		const auto from = pair_a(ask(ecx));
+		std::uint64_t to = from;
+		for (int i = 0; i < 100; i++)
+			to = pair_a(ask(ecx));
+		counted.exits = to - from;
+	} while (++counted.tries < most && counted.exits > 100);
+	return counted;
+}
+
+void check_all(const Cpuid &cpuid, Reader &reader, std::uint32_t tsc_step, Checks &checks)
+{
 	const Info &info = reader.info();
 	const auto ask = [&](std::uint32_t ecx) {
 		return cpuid(leaf, ecx);
 	};
-	Checks checks;
-	const bool counting = reader.read().counting;
-	checks.check(true, fmt::format("CPUID leaf {:#x} has signature {} and ABI version {}", leaf,
-				       signature, info.abi_version));
+	checks.check(exit_stats_is_present(ask(selector(View::info, 0))),
+		     fmt::format("CPUID leaf {:#x} has signature {} and ABI version {}", leaf,
+				 signature, abi_version));
+	const bool counting = ask(selector(View::info, 1)).eax & counting_bit;
 
 	bool refused = true;
 	std::vector<std::uint32_t> undefined{selector(View::total, 2), selector(View::reason, 31),
@@ -75,16 +93,15 @@ int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &displa
 
 	if (counting) {
 		const Pin pin(CpuSet::allowed().list().front());
-		const std::uint32_t ecx =
-			selector(View::reason, Scope::vcpu, cpuid_reason(info.isa));
-		const auto from = pair_a(ask(ecx));
-		std::uint64_t to = from;
-		for (int i = 0; i < 100; i++)
-			to = pair_a(ask(ecx));
+		const Counted counted = count_cpuids(
+			ask, selector(View::reason, Scope::vcpu, cpuid_reason(info.isa)));
 		pin.check();
-		checks.check(to - from == 100,
-			     fmt::format("100 CPUIDs of this vCPU count as 100 VM-Exits ({})",
-					 to - from));
+		checks.check(counted.exits == 100,
+			     fmt::format("100 CPUIDs of this vCPU count as 100 VM-Exits ({}{})",
+					 counted.exits,
+					 counted.tries == 1
+						 ? ""
+						 : fmt::format(", after {} tries", counted.tries)));
 	}
 
 	const Snapshot before = reader.read(Details::all);
@@ -101,7 +118,16 @@ int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &displa
 				  sum(reason.histogram) + info.vcpus >= reason.exits);
 	}
 	checks.check(forward, "counters do not go backwards");
-	checks.check(true, "the total is not below the sum over reasons");
+	// Anything that is counted meanwhile is in the total only, which is read last.
+	Count all{};
+	for (const ReasonCount &reason : before.reasons) {
+		const Regs r = ask(selector(View::reason, Scope::vm, reason.code));
+		all.exits += pair_a(r);
+		all.cycles += pair_b(r);
+	}
+	const Regs last = ask(selector(View::total, Scope::vm));
+	checks.check(pair_a(last) >= all.exits && pair_b(last) >= all.cycles,
+		     "the total is not below the sum over reasons");
 	// A vCPU keeps those of the first 76 reasons that it sees.
 	if (has_histograms(info, Scope::vm) && before.reasons.size() <= 76)
 		checks.check(whole, "histograms have every VM-Exit that was timed");
@@ -127,6 +153,19 @@ int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &displa
 	} else {
 		checks.text += "note    VM-Exits are not being counted: the host has switched that "
 			       "off; what a CPUID counts\n        and costs cannot be checked\n";
+	}
+}
+
+} // namespace
+
+int self_check(const Cpuid &cpuid, std::uint32_t tsc_step, const Display &display)
+{
+	Reader reader(cpuid);
+	Checks checks;
+	try {
+		check_all(cpuid, reader, tsc_step, checks);
+	} catch (const BadAnswer &e) {
+		checks.check(false, e.what());
 	}
 	display.output.write(checks.text);
 	return checks.bad ? failed : ok;

@@ -8,8 +8,9 @@ namespace exitstat
 int show(const Machine &machine, const std::vector<int> &cpus, const Display &display)
 {
 	Printer printer(display, !cpus.empty());
-	for (const auto cpu : scopes_of(cpus))
+	Scopes(cpus).each([&](std::optional<int> cpu) {
 		printer.page(machine.report(read(machine.reader, cpu, Details::all), cpu));
+	});
 	printer.flush();
 	return ok;
 }

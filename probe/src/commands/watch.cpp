@@ -3,6 +3,7 @@
 #include "formats/printer.hpp"
 
 #include <cerrno>
+#include <map>
 
 #include <time.h>
 
@@ -26,29 +27,34 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 	  const Display &display)
 {
 	Reader &reader = machine.reader;
-	const auto scopes = scopes_of(cpus);
+	Scopes scopes(cpus);
 	// A line has no room for details.
 	const Details details = display.format == Format::table ? Details::none : Details::all;
 	const bool totals = display.format == Format::openmetrics;
 	std::uint64_t own_cycles = reader.own_cycles_per_exit(details);
 	Snapshot told;
 	told.generation = reader.info().generation;
+	bool has_news = false;
 	const auto tell = [&](const Snapshot &now) {
-		if (const std::string s = news(now, told); !s.empty())
-			complain(s);
+		const std::string s = news(now, told);
+		if (s.empty())
+			return;
+		complain(s);
+		has_news = true;
 		told.generation = now.generation;
 		told.counting = now.counting;
 	};
 
 	Printer printer(display, !cpus.empty());
-	std::vector<Snapshot> last;
-	for (const auto cpu : scopes) {
-		last.push_back(read(reader, cpu, details));
-		tell(last.back());
-		printer.expect(last.back().reasons);
+	std::map<std::optional<int>, Snapshot> last;
+	scopes.each([&](std::optional<int> cpu) {
+		const Snapshot now = read(reader, cpu, details);
+		tell(now);
+		printer.expect(now.reasons);
 		if (interval.first || totals)
-			printer.line(machine.report(last.back(), cpu));
-	}
+			printer.line(machine.report(now, cpu));
+		last[cpu] = now;
+	});
 	std::uint64_t shown = interval.first || totals;
 	if (shown)
 		printer.flush();
@@ -61,24 +67,26 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 		while (next < std::chrono::steady_clock::now());
 		sleep_until(next);
 		bool anew = false;
-		for (std::size_t i = 0; i < scopes.size(); i++) {
-			const Snapshot now = read(reader, scopes[i], details);
+		has_news = false;
+		scopes.each([&](std::optional<int> cpu) {
+			const Snapshot now = read(reader, cpu, details);
 			tell(now);
+			const auto [then, is_first] = last.try_emplace(cpu, now);
 			if (totals)
-				printer.line(machine.report(now, scopes[i]));
-			else if (now.generation == last[i].generation)
-				printer.line(machine.delta(now, last[i], Period::interval,
-							   own_cycles, scopes[i]));
-			else
+				printer.line(machine.report(now, cpu));
+			else if (now.generation != then->second.generation)
 				anew = true;
-			last[i] = now;
-		}
+			else if (!is_first)
+				printer.line(machine.delta(now, then->second, Period::interval,
+							   own_cycles, cpu));
+			then->second = now;
+		});
 		printer.flush();
-		// Another host has another price; and this was no interval that anybody asked for.
-		if (anew)
+		// Another host has another price, and one that counts has one.
+		if (has_news)
 			own_cycles = reader.own_cycles_per_exit(details);
-		else
-			shown++;
+		// What ends with other counters was no interval that anybody asked for.
+		shown += !anew;
 	}
 	return ok;
 }

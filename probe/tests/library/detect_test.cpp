@@ -216,6 +216,42 @@ TEST(Detect, RefusesAnUnknownIsa)
 					"unknown to this program (3)");
 }
 
+TEST(Probe, SaysWhyNotWithoutThrowing)
+{
+	FakeKvm kvm = booted_vmx();
+	const Probe found = probe(kvm.cpuid());
+	ASSERT_TRUE(found.info);
+	EXPECT_EQ(found.info->generation, kvm.generation);
+	EXPECT_EQ(found.why_not, "");
+
+	kvm.patched = false;
+	const Probe missing = probe(kvm.cpuid());
+	EXPECT_FALSE(missing.info);
+	EXPECT_EQ(missing.why_not, why_unavailable(kvm));
+}
+
+// What of it is of the old host and what of the new one cannot be told: so all of it is read again.
+TEST(Detect, AMoveMeanwhileIsNoticedByTheNextReading)
+{
+	for (int n = 1; n <= 3; n++) {
+		FakeKvm kvm = detailed_vmx();
+		kvm.before = [&kvm, left = n]() mutable {
+			if (--left)
+				return;
+			kvm.generation++;
+			kvm.tsc_khz = 3'000'000;
+			kvm.buckets = 16;
+			kvm.views = 0b100111;
+		};
+		Reader reader(kvm.cpuid());
+		reader.read();
+		EXPECT_EQ(reader.info().generation, kvm.generation) << n;
+		EXPECT_EQ(reader.info().tsc_khz, 3'000'000U) << n;
+		EXPECT_EQ(reader.info().buckets, 16U) << n;
+		EXPECT_EQ(reader.info().views, 0b100111U) << n;
+	}
+}
+
 TEST(Emulated, HardwareIsNot)
 {
 	FakeKvm kvm;

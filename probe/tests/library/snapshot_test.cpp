@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <limits>
+#include <thread>
+#include <vector>
 
 using namespace exitstat;
 
@@ -269,6 +272,78 @@ TEST(Read, RefusesASumOver64Bits)
 	EXPECT_NE(why_bad(kvm).find("64 bits"), std::string::npos);
 }
 
+TEST(Read, AContradictionIsReadAgainOnce)
+{
+	for (const int times : {1, 2}) {
+		FakeKvm kvm = booted_vmx();
+		int left = times;
+		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
+			if (view_of(ecx) == View::total && left && left--)
+				r.eax--;
+		};
+		EXPECT_EQ(why_bad(kvm), times == 1
+						? "it is good"
+						: "CPUID leaf 0x4fffffff contradicts itself: the "
+						  "total is below the sum of its reasons");
+	}
+}
+
+TEST(Read, FrequencyAndVcpusAreOfTheReading)
+{
+	FakeKvm kvm = booted_vmx();
+	Reader reader(kvm.cpuid());
+	kvm.tsc_khz = 3'000'000;
+	kvm.vcpus.emplace_back();
+	EXPECT_EQ(reader.read().vcpus, 3U);
+	EXPECT_EQ(reader.info().vcpus, 3U);
+	EXPECT_EQ(reader.info().tsc_khz, 3'000'000U);
+}
+
+// Then its answers are of two vCPUs, and contradict each other.
+TEST(Read, ACpuThatGoesMeanwhileIsGone)
+{
+	const auto cpus = CpuSet::allowed().list();
+	if (cpus.size() < 2)
+		GTEST_SKIP() << "needs two CPUs";
+	for (const int less : {0, 1}) {
+		FakeKvm kvm = booted_vmx();
+		kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
+			if (view_of(ecx) == View::total) {
+				CpuSet::only(cpus[0]).apply();
+				r.eax -= std::uint32_t(less);
+			}
+		};
+		try {
+			Reader(kvm.cpuid()).read_cpu(cpus[1]);
+			ADD_FAILURE() << "it is gone";
+		} catch (const CpuGone &e) {
+			EXPECT_EQ(e.cpu, cpus[1]);
+		}
+	}
+}
+
+// The promise of reader.hpp, for the sanitizers to watch.
+TEST(Threads, EachHasAReaderOfItsOwn)
+{
+	std::vector<std::thread> threads;
+	std::atomic<int> good = 0;
+	for (int i = 0; i < 4; i++)
+		threads.emplace_back([&] {
+			FakeKvm kvm = detailed_vmx();
+			kvm.count_own = 1'200;
+			Reader reader(kvm.cpuid());
+			for (int n = 0; n < 20; n++) {
+				const Snapshot before = reader.read(Details::all);
+				const Delta delta = difference(reader.read(Details::all), before);
+				good += without_own(delta, reader.info().isa, 1'200).total.exits ==
+					0;
+			}
+		});
+	for (std::thread &thread : threads)
+		thread.join();
+	EXPECT_EQ(good, 4 * 20);
+}
+
 TEST(Pin, StaysOnItsCpuAndGoesBack)
 {
 	const auto before = CpuSet::allowed().list();
@@ -285,7 +360,7 @@ TEST(Pin, RefusesACpuThatIsNotThere)
 {
 	const auto before = CpuSet::allowed().list();
 	for (int cpu : {-1, CpuSet::limit - 1, CpuSet::limit, std::numeric_limits<int>::max()})
-		EXPECT_THROW(Pin{cpu}, std::runtime_error) << cpu;
+		EXPECT_THROW(Pin{cpu}, CpuGone) << cpu;
 	EXPECT_EQ(CpuSet::allowed().list(), before);
 }
 
@@ -296,7 +371,7 @@ TEST(Pin, NoticesWhenItIsMoved)
 		GTEST_SKIP() << "needs two CPUs";
 	const Pin pin(cpus[0]);
 	ASSERT_TRUE(CpuSet::only(cpus[1]).apply());
-	EXPECT_THROW(pin.check(), std::runtime_error);
+	EXPECT_THROW(pin.check(), CpuGone);
 }
 
 TEST(Percentile, IsTheBucketThatHoldsTheShare)
