@@ -202,6 +202,19 @@ words_of_help() {
     [ -z "$(mandoc -Tlint -Wwarning "$root/probe/doc/exitstat.1")" ]
 }
 
+@test "the manual about exit reasons has all that explain has" {
+    page=$BUILD/exitstat-reasons.7
+    [ -z "$(mandoc -Tlint -Wwarning "$page")" ]
+    mandoc -Tascii -Owidth=1000 "$page" | col -b >manual
+    exitstat explain >list
+    [ "$(wc -l <list)" -gt 150 ]
+    while read -r line; do
+        # The summary; and before it, the name.
+        grep -qF -e "${line##*  }" manual || { echo "the manual lacks: $line" && false; }
+        grep -Eq -e "(^|[ ,])${line%%  *} \((0x[0-9a-f]+|[0-9]+)\)" manual || { echo "the manual lacks: $line" && false; }
+    done <list
+}
+
 @test "the completion completes" {
     complete_words() { # WORD...
         bash -c 'source "$1/probe/doc/exitstat.bash"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _exitstat
@@ -260,7 +273,8 @@ SH
     (cd dest && find . -type f) | sort >files
     printf './usr/%s\n' bin/exitstat include/exit_stats/{leaf.h,{cpuid,cpus,delta,leaf,reader,reasons}.hpp} \
         share/bash-completion/completions/exitstat share/cmake/exit_stats/exit_stats{Config,ConfigVersion}.cmake \
-        share/exitstat/exitstat.schema.json share/man/man1/exitstat.1 share/pkgconfig/exit_stats.pc | sort | diff - files
+        share/exitstat/exitstat.schema.json share/man/man{1/exitstat.1,7/exitstat-reasons.7} share/pkgconfig/exit_stats.pc |
+        sort | diff - files
     # As the manual's example has it.
     cat >user.cpp <<'CPP'
 #include <exit_stats/reader.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "reasons/explain.hpp"
 #include "commands/commands.hpp"
+#include "reasons/find.hpp"
 
 #include <algorithm>
 #include <optional>

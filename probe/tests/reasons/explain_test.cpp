@@ -3,6 +3,7 @@
 /// That there is something to say about every exit reason, and that it is found and fits the
 /// screen.
 #include "reasons/explain.hpp"
+#include "reasons/find.hpp"
 
 #include <gtest/gtest.h>
 
