@@ -56,8 +56,7 @@ Side from_recording(const std::string &path)
 	if (sessions.empty() || sessions.back().samples.size() < 2)
 		throw std::runtime_error(path + ": has less than two samples");
 	const Session &session = sessions.back();
-	const Delta delta = without_own(difference(session.samples.back(), session.samples.front()),
-					session.info.isa, session.own_cycles_per_exit);
+	const Delta delta = between(session, session.samples.back(), session.samples.front());
 	Side side{session.info.isa == Isa::vmx ? "VMX" : "SVM",
 		  std::chrono::duration<double>(delta.time).count(),
 		  delta.generation ? fmt::format("{:016x}", delta.generation) : "",

@@ -30,13 +30,9 @@ int show_recording(const std::string &path, const Display &display)
 		const auto &samples = session.samples;
 		const auto report = [&](const Snapshot &later, const Snapshot &earlier,
 					Period period) {
-			Report r{session.info,
-				 without_own(difference(later, earlier), session.info.isa,
-					     session.own_cycles_per_exit),
-				 std::nullopt,
-				 session.emulated,
-				 period,
-				 session.command};
+			Report r{session.info, between(session, later, earlier),
+				 std::nullopt, session.emulated,
+				 period,       session.command};
 			r.info.vcpus = later.vcpus;
 			r.uptime = later.time;
 			return r;

@@ -520,6 +520,12 @@ std::string describe(const TornTail &torn, const std::string &path, std::string_
 			   torn.offset, torn.bytes, torn.bytes == 1 ? "" : "s", consequence);
 }
 
+Delta between(const Session &session, const Snapshot &later, const Snapshot &earlier)
+{
+	return without_own(difference(later, earlier), session.info.isa,
+			   session.own_cycles_per_exit);
+}
+
 bool was_counting(const Session &session)
 {
 	return std::ranges::all_of(session.samples, &Snapshot::counting);

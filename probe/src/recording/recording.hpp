@@ -150,6 +150,9 @@ private:
 	std::unique_ptr<File> file;
 };
 
+/// What happened between two samples of a session, without the recorder's own VM-Exits.
+Delta between(const Session &session, const Snapshot &later, const Snapshot &earlier);
+
 /// Whether VM-Exits were being counted all the time, as far as the samples tell.
 bool was_counting(const Session &session);
 
