@@ -34,8 +34,8 @@ _exitstat() {
     if ((${#words[@]} == 0)); then
         case $subcommand in
             '')
-                words=(top record report plot explain diff --json --csv --openmetrics --raw --output -o --sort --vcpu
-                    --no-header --no-first --self-check --help -h --version --)
+                words=(top record report plot explain diff --json --csv --prometheus --openmetrics --buckets --raw --output -o
+                    --sort --vcpu --no-header --no-first --self-check --help -h --version --)
                 ;;
             top) words=(--sort --vcpu --help) ;;
             record) words=(--output -o --interval -i --help --) ;;

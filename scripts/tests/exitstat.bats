@@ -28,38 +28,6 @@ load exitstat-helpers
     ! check_schema broken 2>/dev/null || false
 }
 
-@test "Prometheus reads --openmetrics, by the rules of both of its formats, and finds what JSON has" {
-    exitstat_model --openmetrics -o metrics.prom
-    exitstat_model --json >json
-    /usr/bin/python3 - <<'PYTHON'
-import json
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
-from prometheus_client.parser import text_string_to_metric_families as prometheus
-text = open("metrics.prom").read()
-report = json.load(open("json"))
-for parse in openmetrics, prometheus:
-    exits, buckets = {}, {}
-    for family in parse(text):
-        for sample in family.samples:
-            if sample.name == "exitstat_vm_exits_total":
-                exits[sample.labels["reason"]] = sample.value
-            if sample.name == "exitstat_handling_cycles_per_exit_bucket":
-                buckets.setdefault(sample.labels["reason"], []).append(sample.value)
-    assert exits == {reason["name"]: reason["exits"] for reason in report["reasons"]}, exits
-    for reason in report["reasons"]:
-        if reason["name"] != "CPUID": # it grows with each reading
-            assert buckets[reason["name"]][-1] == reason["exits"]
-            assert buckets[reason["name"]] == sorted(buckets[reason["name"]])
-PYTHON
-}
-
-@test "--openmetrics -o FILE with an interval replaces the file each time, and nothing is left beside it" {
-    exitstat_model --openmetrics -o metrics.prom 0.01 3
-    [ "$(tail -n 1 metrics.prom)" = "# EOF" ]
-    [ "$(grep -c '^# EOF' metrics.prom)" = 1 ]
-    [ "$(find . -name 'metrics*' | wc -l)" = 1 ]
-}
-
 @test "plots are pictures" {
     MODEL_RATE=1000 exitstat_model record -i 0.02 -o file -- sleep 0.2
     exitstat_model plot file -o out.svg

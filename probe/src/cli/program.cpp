@@ -95,7 +95,8 @@ private:
 	const Cpuid &cpuid;
 	const std::uint32_t tsc_step;
 	CLI::App app{description, "exitstat"};
-	bool json = false, csv = false, openmetrics = false;
+	bool json = false, csv = false, prometheus = false, openmetrics = false;
+	bool buckets = false;
 	bool no_header = false, no_first = false, check = false;
 	std::string sort_key = "exits", vcpu, output, interval, count;
 	std::uint32_t raw_ecx = 0;
@@ -121,7 +122,9 @@ void Program::define()
 	app.add_option("COUNT", count, "Reports to show; for ever by default")->option_text(" ");
 	app.add_flag("--json", json, "One JSON object a line")->option_text(" ");
 	app.add_flag("--csv", csv, "Comma-separated values, one line a reason")->option_text(" ");
-	app.add_flag("--openmetrics", openmetrics, "As Prometheus reads it")->option_text(" ");
+	app.add_flag("--prometheus", prometheus, "For Prometheus' node exporter")->option_text(" ");
+	app.add_flag("--openmetrics", openmetrics, "OpenMetrics 1.0")->option_text(" ");
+	app.add_flag("--buckets", buckets, "With metrics, histograms as well")->option_text(" ");
 	raw = app.add_option("--raw", raw_ecx,
 			     "The registers that CPUID answered to the reading, or\n"
 			     "answers to this input ECX")
@@ -179,8 +182,11 @@ Display Program::display(int fd)
 		display.format = Format::json;
 	if (csv)
 		display.format = Format::csv;
+	if (prometheus)
+		display.format = Format::prometheus;
 	if (openmetrics)
 		display.format = Format::openmetrics;
+	display.buckets = buckets;
 	display.sort = sort_keys.at(sort_key);
 	display.output = output.empty() ? Output(fd) : Output(output);
 	display.style = style_of(output.empty() ? fd : -1);
@@ -198,8 +204,11 @@ void Program::check_options(const std::string &doing, std::initializer_list<cons
 			throw CLI::ValidationError(
 				fmt::format("{} does not go with {}", name, doing));
 	}
-	if (json + csv + openmetrics + bool(*raw) > 1)
-		throw CLI::ValidationError("only one of --json, --csv, --openmetrics and --raw");
+	if (json + csv + prometheus + openmetrics + bool(*raw) > 1)
+		throw CLI::ValidationError("only one of --json, --csv, --prometheus, "
+					   "--openmetrics and --raw");
+	if (buckets && !prometheus && !openmetrics)
+		throw CLI::ValidationError("--buckets is for --prometheus and --openmetrics");
 }
 
 int Program::dispatch(const std::vector<std::string> &command, bool has_command)
@@ -278,18 +287,21 @@ int Program::dispatch(const std::vector<std::string> &command, bool has_command)
 			throw CLI::ValidationError("an INTERVAL does not go with a command; see "
 						   "exitstat record");
 	} else if (!interval.empty()) {
-		check_options("INTERVAL", {"--json", "--csv", "--openmetrics", "--output", "--sort",
-					   "--vcpu", "--no-header", "--no-first"});
-		if (openmetrics && output.empty())
-			throw CLI::ValidationError("--openmetrics with INTERVAL needs -o FILE, "
-						   "which is replaced each time");
-		if (!openmetrics && !output.empty())
-			throw CLI::ValidationError("-o with INTERVAL is for --openmetrics; to keep "
-						   "all of them, use exitstat record");
+		check_options("INTERVAL",
+			      {"--json", "--csv", "--prometheus", "--openmetrics", "--buckets",
+			       "--output", "--sort", "--vcpu", "--no-header", "--no-first"});
+		const bool metrics = prometheus || openmetrics;
+		if (metrics && output.empty())
+			throw CLI::ValidationError("--prometheus and --openmetrics with INTERVAL "
+						   "need -o FILE, which is replaced each time");
+		if (!metrics && !output.empty())
+			throw CLI::ValidationError("-o with INTERVAL is for --prometheus and "
+						   "--openmetrics; to keep all of them, use "
+						   "exitstat record");
 	} else {
 		check_options("a report without INTERVAL",
-			      {"--json", "--csv", "--openmetrics", "--output", "--sort", "--vcpu",
-			       "--no-header"});
+			      {"--json", "--csv", "--prometheus", "--openmetrics", "--buckets",
+			       "--output", "--sort", "--vcpu", "--no-header"});
 	}
 
 	Reader reader(cpuid);

@@ -20,7 +20,13 @@ namespace exitstat
 
 enum Status { ok = 0, failed = 1, wrong_usage = 2, unavailable = 3 };
 
-enum class Format { table, json, csv, openmetrics };
+enum class Format { table, json, csv, prometheus, openmetrics };
+
+/// Whether it is of counters since they began, whatever the period that one asks for.
+constexpr bool is_metrics(Format format)
+{
+	return format == Format::prometheus || format == Format::openmetrics;
+}
 
 /// How to show reports.
 struct Display {
@@ -28,6 +34,7 @@ struct Display {
 	Sort sort = Sort::exits;
 	Output output{1};
 	Style style{};
+	bool buckets = false; ///< metrics: histograms as well
 };
 
 /// What is read, and where it is.

@@ -30,7 +30,7 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 	Scopes scopes(cpus);
 	// A line has no room for details.
 	const Details details = display.format == Format::table ? Details::none : Details::all;
-	const bool totals = display.format == Format::openmetrics;
+	const bool totals = is_metrics(display.format);
 	std::uint64_t own_cycles = reader.own_cycles_per_exit(details);
 	Snapshot told;
 	told.generation = reader.info().generation;

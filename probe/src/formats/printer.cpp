@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/printer.hpp"
 
+#include "formats/metrics.hpp"
+
 namespace exitstat
 {
 
@@ -33,8 +35,9 @@ void Printer::add(Report report, bool as_line)
 	case Format::csv:
 		text += csv(report, display.style.header && !begun);
 		break;
+	case Format::prometheus:
 	case Format::openmetrics:
-		metrics.push_back(std::move(report));
+		of_metrics.push_back(std::move(report));
 		break;
 	}
 	begun = true;
@@ -51,9 +54,12 @@ void Printer::heading(const std::string &heading)
 
 void Printer::flush()
 {
-	if (display.format == Format::openmetrics)
-		text = openmetrics(metrics);
-	metrics.clear();
+	if (is_metrics(display.format))
+		text = metrics(of_metrics,
+			       display.format == Format::openmetrics ? Exposition::openmetrics
+								     : Exposition::text,
+			       display.buckets);
+	of_metrics.clear();
 	display.output.write(text);
 	text.clear();
 }

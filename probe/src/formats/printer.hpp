@@ -40,7 +40,7 @@ private:
 	const Display &display;
 	Lines lines;
 	std::string text{};
-	std::vector<Report> metrics{};
+	std::vector<Report> of_metrics{}; ///< what they are made of
 	bool begun = false;
 
 	void add(Report report, bool as_line);

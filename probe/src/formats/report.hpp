@@ -95,10 +95,6 @@ std::string json(const Report &report);
 /// RFC 4180, with one line a reason and, if \p header, the names of the columns first.
 std::string csv(const Report &report, bool header);
 
-/// OpenMetrics 1.0, which Prometheus' older text format is as well, by the rules of both. For
-/// counters since the VM's start only.
-std::string openmetrics(std::span<const Report> reports);
-
 /// A CPUID as the instruction saw it.
 struct Call {
 	std::uint32_t ecx;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// Reports for programs: CSV and OpenMetrics; and for terminals of all sizes. (JSON is in
-/// report_test.)
+/// Reports for programs: CSV; and for terminals of all sizes. (JSON is in
+/// report_test, metrics in metrics_test.)
 #include "commands/commands.hpp"
 #include "model/fake_kvm.hpp"
 
@@ -55,45 +55,6 @@ TEST(Csv, LeavesOutWhatIsNotKnown)
 	const std::string less = csv(r, false);
 	EXPECT_EQ(less.substr(0, less.find('\n')),
 		  "1000.000000,,vcpu,3,1024,npf,900,4500000,,,,,,,,,,0");
-}
-
-TEST(OpenMetrics, HasCountersAndHistograms)
-{
-	const Report r = report(detailed_vmx(), Details::all);
-	const std::string text = openmetrics({&r, 1});
-	for (const char *line :
-	     {"# TYPE exitstat_vm_exits counter\n# HELP exitstat_vm_exits VM-Exits since the VM "
-	      "started.\nexitstat_vm_exits_total{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\"}"
-	      " "
-	      "12345\n",
-	      "exitstat_handling_seconds_total{isa=\"vmx\",code=\"12\",reason=\"HLT\"} "
-	      "0.408929884\n",
-	      "exitstat_user_exits_total{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\"} 2345\n",
-	      "_bucket{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\",le=\"4095.0\"} 6000\n",
-	      "_bucket{isa=\"vmx\",code=\"30\",reason=\"IO_INSTRUCTION\",le=\"1.048575e+06\"} "
-	      "12345\n",
-	      "_bucket{isa=\"vmx\",code=\"12\",reason=\"HLT\",le=\"+Inf\"} 50\n",
-	      "_sum{isa=\"vmx\",code=\"12\",reason=\"HLT\"} 1000000000\n", "\nexitstat_vcpus 2\n",
-	      "\nexitstat_tsc_hertz 2445407000\n", "\nexitstat_counting 1\n",
-	      "\nexitstat_ticks 2445407000000\n",
-	      "\nexitstat_generation{generation=\"9e3779b97f4a7c15\"} 1\n"})
-		EXPECT_NE(text.find(line), std::string::npos) << line << text;
-	EXPECT_TRUE(text.ends_with("\n# EOF\n"));
-}
-
-TEST(OpenMetrics, SeveralCpusShareEachMetric)
-{
-	Report all[] = {report(booted_vmx(), Details::all, true),
-			report(booted_vmx(), Details::all, true)};
-	all[0].cpu = 0;
-	all[1].cpu = 1;
-	const std::string text = openmetrics(all);
-	std::size_t types = 0;
-	for (std::size_t at = 0; (at = text.find("# TYPE", at)) != std::string::npos; at++)
-		types++;
-	EXPECT_EQ(types, 7U) << "exits, cycles, counting, generation, ticks, vCPUs, frequency:\n"
-			     << text;
-	EXPECT_NE(text.find("reason=\"HLT\",cpu=\"1\"} 50\n"), std::string::npos) << text;
 }
 
 TEST(Table, OfAnInterval)
