@@ -42,14 +42,30 @@ load exitstat-helpers
     [ ! -e other.svg ]
 }
 
-@test "diff compares reports and recordings" {
+@test "diff compares reports and recordings by rates, and by counts where a length is not known" {
     exitstat_model --json -o a.json -- sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS; echo 12 10 100 >>$MODEL_COUNTS"
+    # What took six times as long, and had six times as many VM-Exits.
+    jq -c '.seconds = 10' <a.json >a10.json
+    jq -c '.seconds = 60 | .reasons[] |= (.exits *= 6 | .cycles *= 6)' <a.json >a60.json
+    exitstat_model diff a10.json a60.json >diff
+    head -n 3 diff | tr -s ' ' | diff - <(printf '%s\n' "A: a10.json, 10.00 s" "B: a60.json, 60.00 s" \
+        "REASON EXITS/S A B CHANGE % TIME/EXIT A B %")
+    grep -Eqx 'EPT_VIOLATION +100 +100 +0 +0\.0 +2\.0 us +2\.0 us +0\.0' diff
+    grep -Eqx 'TOTAL +100 +100 +0 +0\.0 +2\.0 us +2\.0 us +0\.0' diff
+    # An idle vCPU is no part of the total.
+    tail -n 1 diff | grep -Eqx 'HLT \(idle\) +1\.0 +1\.0 +0 +0\.0 +4\.1 ns +4\.1 ns +0\.0'
+    jq -c '.emulated = true' <a60.json >emulated.json
+    exitstat_model diff a10.json emulated.json | grep -Eq '^EPT_VIOLATION .* 5,000 +5,000 +0\.0$'
+
     MODEL_RATE=0 exitstat_model record -o b -- sh -c "echo 48 250 500000 >>$MODEL_COUNTS; echo 28 7 70 >>$MODEL_COUNTS"
-    exitstat_model diff a.json b >diff
-    grep -Eq '^EPT_VIOLATION +1,000 +250 +-750 +-75\.0 +5,000 +2,000 +-60\.0$' diff
-    grep -Eq '^HLT +10 +0 +-10 +-100\.0 +10 +- +-$' diff
+    exitstat_model diff a.json b | grep -Eq '^REASON +EXITS/S A '
+    jq -c 'del(.seconds, .generation, .counting)' <a.json >no-length.json
+    exitstat_model diff no-length.json b >diff
+    grep -Eqx 'EPT_VIOLATION +1,000 +250 +-750 +-75\.0 +2\.0 us +818 ns +-60\.0' diff
+    grep -Eqx 'HLT \(idle\) +10 +0 +-10 +-100\.0 +4\.1 ns +- +-' diff
     grep -Eq '^CR_ACCESS +0 +7 +\+7 +new ' diff
-    grep -Eq '^TOTAL +1,010 +257 +-753 ' diff
+    grep -Eq '^TOTAL +1,000 +257 +-743 ' diff
+    grep -qxF "Note: the length of A is not known: counts are compared, not rates." diff
     run -1 --separate-stderr exitstat_model diff a.json no-such-file
     [ "$stderr" = "exitstat: cannot read no-such-file: No such file or directory" ]
     echo '{}' >empty.json

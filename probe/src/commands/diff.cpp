@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "commands/commands.hpp"
+#include "core/time.hpp"
 #include "recording/recording.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -21,13 +23,19 @@ namespace
 /// What is compared of a report.
 struct Side {
 	std::string isa;
-	std::optional<double> seconds;
-	std::string generation; ///< empty if unknown
-	bool counting;
-	std::map<std::string, Count> reasons{};
+	Ticks ticks;
+	std::optional<double> seconds; ///< its length
+	std::string generation;	       ///< empty if unknown
+	bool counting = true;
+	std::map<std::string, ReasonCount> reasons{};
+
+	Side(const Info &info, bool emulated)
+		: isa(info.isa == Isa::vmx ? "VMX" : "SVM"), ticks(info, emulated)
+	{
+	}
 };
 
-/// The last report of a file with JSON, one object a line.
+/// The last report of a file with JSON, one object a line. What is not there is not known.
 Side from_json(const std::string &path, const std::string &text)
 {
 	const std::size_t end = text.find_last_not_of(" \t\r\n");
@@ -36,13 +44,23 @@ Side from_json(const std::string &path, const std::string &text)
 		newline == std::string::npos || end == std::string::npos ? 0 : newline + 1;
 	try {
 		const auto object = nlohmann::json::parse(text.substr(start));
-		Side side{object.at("isa"), {}, {}, object.at("counting")};
-		if (const auto &seconds = object.at("seconds"); !seconds.is_null())
+		const auto get = [&](const char *key, auto otherwise) {
+			const auto at = object.find(key);
+			return at == object.end() || at->is_null()
+				       ? otherwise
+				       : at->template get<decltype(otherwise)>();
+		};
+		Info info{};
+		info.isa = object.at("isa") == "VMX" ? Isa::vmx : Isa::svm;
+		info.tsc_khz = get("tsc_khz", std::uint32_t());
+		Side side(info, get("emulated", false));
+		side.counting = get("counting", true);
+		side.generation = get("generation", std::string());
+		if (const double seconds = get("seconds", 0.0); seconds > 0)
 			side.seconds = seconds;
-		if (const auto &generation = object.at("generation"); !generation.is_null())
-			side.generation = generation;
 		for (const auto &reason : object.at("reasons"))
-			side.reasons[reason.at("name")] = {reason.at("exits"), reason.at("cycles")};
+			side.reasons[reason.at("name")] = {
+				{reason.at("exits"), reason.at("cycles")}, reason.at("code")};
 		return side;
 	} catch (const nlohmann::json::exception &e) {
 		throw std::runtime_error(path +
@@ -57,10 +75,12 @@ Side from_recording(const std::string &path)
 		throw std::runtime_error(path + ": has less than two samples");
 	const Session &session = sessions.back();
 	const Delta delta = between(session, session.samples.back(), session.samples.front());
-	Side side{session.info.isa == Isa::vmx ? "VMX" : "SVM",
-		  std::chrono::duration<double>(delta.time).count(),
-		  delta.generation ? fmt::format("{:016x}", delta.generation) : "",
-		  was_counting(session)};
+	Side side(session.info, session.emulated);
+	if (delta.time.count() > 0)
+		side.seconds = std::chrono::duration<double>(delta.time).count();
+	if (delta.generation)
+		side.generation = fmt::format("{:016x}", delta.generation);
+	side.counting = was_counting(session);
 	for (const ReasonCount &reason : delta.reasons)
 		side.reasons[reason_name(session.info.isa, reason.code)] = reason;
 	return side;
@@ -75,18 +95,69 @@ Side load(const std::string &path)
 	return text.starts_with('{') ? from_json(path, text) : from_recording(path);
 }
 
-std::string signed_grouped(std::uint64_t before, std::uint64_t after)
-{
-	if (after == before)
-		return "0";
-	return after > before ? "+" + grouped(after - before) : "-" + grouped(before - after);
-}
-
+/// Per cent, "new" of what was not there.
 std::string change(double before, double after)
 {
 	if (before == after)
 		return "0.0";
 	return before > 0 ? fmt::format("{:+.1f}", 100 * (after - before) / before) : "new";
+}
+
+/// What a side has of a reason, or of several.
+struct Amount {
+	Count count{};
+	double exits = 0; ///< a second where lengths are known
+	double each = 0;  ///< nanoseconds or cycles of an exit
+};
+
+struct Row {
+	std::string name;
+	bool idle = false;
+	Amount a{}, b{};
+
+	double change() const
+	{
+		return std::abs(b.exits - a.exits);
+	}
+};
+
+/// All reasons, those of an idle vCPU last, and after the total of the others.
+std::vector<Row> rows_of(const Side &a, const Side &b, bool rates, bool times)
+{
+	const Isa isa = a.isa == "VMX" ? Isa::vmx : Isa::svm;
+	std::map<std::string, Row> by_name;
+	Row total{"TOTAL"};
+	const auto add = [](Amount &amount, const Count &count) {
+		amount.count.exits += count.exits;
+		amount.count.cycles += count.cycles;
+	};
+	for (const auto &[side, amount] : {std::pair(&a, &Row::a), {&b, &Row::b}})
+		for (const auto &[name, count] : side->reasons) {
+			Row &row = by_name[name];
+			row.idle = is_idle(isa, count.code);
+			row.name = name + (row.idle ? " (idle)" : "");
+			add(row.*amount, count);
+			if (!row.idle)
+				add(total.*amount, count);
+		}
+	std::vector<Row> rows;
+	for (auto &[name, row] : by_name)
+		rows.push_back(std::move(row));
+	rows.push_back(std::move(total));
+	for (Row &row : rows)
+		for (const auto &[side, amount] : {std::pair(&a, &row.a), std::pair(&b, &row.b)}) {
+			amount->exits = double(amount->count.exits) / (rates ? *side->seconds : 1);
+			const double each = double(amount->count.cycles) /
+					    double(std::max<std::uint64_t>(amount->count.exits, 1));
+			amount->each = times ? *side->ticks.ns(each) : each;
+		}
+	const auto place = [](const Row &row) {
+		return row.idle ? 2 : row.name == "TOTAL";
+	};
+	std::ranges::stable_sort(rows, [&](const Row &x, const Row &y) {
+		return place(x) == place(y) ? x.change() > y.change() : place(x) < place(y);
+	});
+	return rows;
 }
 
 } // namespace
@@ -98,52 +169,37 @@ int diff(const std::string &before, const std::string &after, const Display &dis
 		throw std::runtime_error("exit reasons of " + a.isa + " and " + b.isa +
 					 " cannot be compared: " + before + ", " + after);
 
-	struct Row {
-		std::string name;
-		Count a, b;
-
-		std::uint64_t change() const
-		{
-			return std::max(a.exits, b.exits) - std::min(a.exits, b.exits);
-		}
-	};
-	std::vector<Row> rows;
-	Row total{"TOTAL", {}, {}};
-	std::map<std::string, std::pair<Count, Count>> both;
-	for (const auto &[name, count] : a.reasons)
-		both[name].first = count;
-	for (const auto &[name, count] : b.reasons)
-		both[name].second = count;
-	for (const auto &[name, counts] : both) {
-		rows.push_back({name, counts.first, counts.second});
-		total.a.exits += counts.first.exits;
-		total.a.cycles += counts.first.cycles;
-		total.b.exits += counts.second.exits;
-		total.b.cycles += counts.second.cycles;
-	}
-	std::ranges::stable_sort(rows, std::greater{}, &Row::change);
-	rows.push_back(total);
-
+	const bool rates = a.seconds && b.seconds;
+	const bool times = a.ticks.are_time() && b.ticks.are_time();
+	const std::string exits = rates ? "EXITS/S" : "EXITS";
+	const std::string each = times ? "TIME/EXIT" : "CYC/EXIT";
 	Table table({{"REASON"},
-		     {"EXITS A", 2, 3},
-		     {"EXITS B", 2, 2},
+		     {exits + " A", 2, 2},
+		     {"B", 2, 3},
 		     {"CHANGE"},
 		     {"%", 1, 1},
-		     {"CYC/EXIT A", 2, 5},
-		     {"CYC/EXIT B", 2, 4},
+		     {each + " A", 2, 4},
+		     {"B", 2, 5},
 		     {"%", 1, 6}});
-	const auto each = [](const Count &count) {
-		return count.exits ? grouped(cost(count)) : std::string("-");
+	const auto number = [&](double value) {
+		return rates ? rate(value) : grouped(std::uint64_t(value));
 	};
-	for (const Row &row : rows)
-		table.add({row.name, grouped(row.a.exits), grouped(row.b.exits),
-			   signed_grouped(row.a.exits, row.b.exits),
-			   change(double(row.a.exits), double(row.b.exits)), each(row.a),
-			   each(row.b),
-			   row.a.exits && row.b.exits
-				   ? change(double(cost(row.a)), double(cost(row.b)))
-				   : "-"},
+	const auto cost_of = [&](const Amount &amount) {
+		if (!amount.count.exits)
+			return std::string("-");
+		return times ? duration_text(amount.each) : grouped(cost(amount.count));
+	};
+	for (const Row &row : rows_of(a, b, rates, times)) {
+		const char *sign = row.a.exits == row.b.exits  ? ""
+				   : row.a.exits < row.b.exits ? "+"
+							       : "-";
+		table.add({row.name, number(row.a.exits), number(row.b.exits),
+			   sign + number(row.change()), change(row.a.exits, row.b.exits),
+			   cost_of(row.a), cost_of(row.b),
+			   row.a.count.exits && row.b.count.exits ? change(row.a.each, row.b.each)
+								  : "-"},
 			  row.name == "TOTAL");
+	}
 	std::string s, notes;
 	if (display.style.header) {
 		for (const auto &[name, path, side] :
@@ -155,6 +211,12 @@ int diff(const std::string &before, const std::string &after, const Display &dis
 						     "off: VM-Exits of {} are missing.\n",
 						     name);
 		}
+		if (!rates)
+			notes += fmt::format("Note: the length of {} is not known: counts are "
+					     "compared, not rates.\n",
+					     a.seconds	 ? "B"
+					     : b.seconds ? "A"
+							 : "A and B");
 		if (a.generation != b.generation)
 			notes += "Note: A and B are of different generations: the counters began "
 				 "anew between them,\nor they are of two VMs.\n";

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <string_view>
 
 #include <sys/ioctl.h>
@@ -64,16 +65,18 @@ std::string percent(double part, double whole)
 	return whole > 0 ? fmt::format("{:.1f}", 100 * part / whole) : "-";
 }
 
-std::string rate(std::uint64_t count, double seconds)
+std::string rate(double per_second)
 {
-	if (!count)
+	if (per_second <= 0)
 		return "0";
-	if (seconds <= 0)
-		return "-";
-	const double per_second = double(count) / seconds;
 	if (per_second < 9.95)
 		return fmt::format("{:.1f}", per_second);
 	return grouped(std::uint64_t(std::min(per_second + 0.5, 1.8e19)));
+}
+
+std::string rate(std::uint64_t count, double seconds)
+{
+	return count && seconds <= 0 ? "-" : rate(count ? double(count) / seconds : 0);
 }
 
 std::string bold(const std::string &text, const Style &style)
@@ -84,6 +87,21 @@ std::string bold(const std::string &text, const Style &style)
 std::string dim(const std::string &text, const Style &style)
 {
 	return style.colour ? "\033[2m" + text + "\033[0m" : text;
+}
+
+std::vector<bool> fit(const std::vector<Slot> &slots, std::size_t width)
+{
+	std::vector<std::size_t> order(slots.size());
+	std::iota(order.begin(), order.end(), 0);
+	std::ranges::stable_sort(order, {}, [&](std::size_t i) { return slots[i].expendable; });
+	std::vector<bool> shown(slots.size());
+	for (const std::size_t i : order) {
+		if (slots[i].expendable && slots[i].width > width)
+			break;
+		shown[i] = true;
+		width -= std::min(width, slots[i].width);
+	}
+	return shown;
 }
 
 std::vector<std::size_t> Table::widths() const
@@ -121,18 +139,13 @@ Table Table::beside(const Table &other) const
 std::string Table::text(const Style &style) const
 {
 	std::vector<std::size_t> width = widths();
-	std::vector<bool> shown(columns.size(), true);
-	std::size_t all = this->width();
-	while (all > style.width) {
-		std::size_t worst = 0;
-		for (std::size_t i = 0; i < columns.size(); i++)
-			if (shown[i] && columns[i].expendable > columns[worst].expendable)
-				worst = i;
-		if (!columns[worst].expendable)
-			break;
-		shown[worst] = false;
-		all -= width[worst];
-	}
+	std::vector<Slot> slots;
+	for (std::size_t i = 0; i < columns.size(); i++)
+		slots.push_back({width[i], columns[i].expendable});
+	const std::vector<bool> shown = fit(slots, style.width);
+	std::size_t all = 0;
+	for (std::size_t i = 0; i < columns.size(); i++)
+		all += shown[i] ? width[i] : 0;
 	// At last, names are cut.
 	if (all > style.width)
 		width[0] =

@@ -30,11 +30,23 @@ std::string grouped(std::uint64_t value);
 std::string percent(double part, double whole);
 
 /// A rate a second: "0", "0.3", "9.9", "1,234".
+std::string rate(double per_second);
+/// "-" without a time.
 std::string rate(std::uint64_t count, double seconds);
 
 /// As the terminal shows it, if there are colours.
 std::string bold(const std::string &text, const Style &style);
 std::string dim(const std::string &text, const Style &style);
+
+/// What wants room on a line.
+struct Slot {
+	std::size_t width; ///< with the blanks before it
+	/// What does not fit goes away, the highest first; 0 stays.
+	int expendable;
+};
+
+/// Which of these are shown in \p width columns.
+std::vector<bool> fit(const std::vector<Slot> &slots, std::size_t width);
 
 struct Column {
 	std::string head;
