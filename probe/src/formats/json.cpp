@@ -31,10 +31,16 @@ ordered_json bounds(const Histogram &histogram, unsigned percent)
 	return ordered_json::array({bucket_min(*bucket), std::move(most)});
 }
 
-void add_time(ordered_json &object, const Report &report, std::uint64_t cycles)
+/// Null where cycles are not time.
+ordered_json whole_ns(const Report &report, std::uint64_t cycles)
 {
 	const auto ns = report.ns(cycles);
-	object["ns"] = ns ? ordered_json(std::uint64_t(std::round(*ns))) : ordered_json();
+	return ns ? ordered_json(std::uint64_t(std::round(*ns))) : ordered_json();
+}
+
+void add_time(ordered_json &object, const Report &report, std::uint64_t cycles)
+{
+	object["ns"] = whole_ns(report, cycles);
 	const auto share = report.cpu_percent(cycles);
 	object["cpu_percent"] = share ? ordered_json(rounded(*share, 1e4)) : ordered_json();
 }
@@ -66,11 +72,13 @@ std::string json(const Report &report)
 		ordered_json object{{"code", reason.code},
 				    {"name", reason_name(info.isa, reason.code)},
 				    {"exits", reason.exits},
-				    {"cycles", reason.cycles}};
+				    {"cycles", reason.cycles},
+				    {"idle", is_idle(info.isa, reason.code)}};
 		add_time(object, report, reason.cycles);
 		if (info.has(View::away) && reason.away_cycles) {
 			object["user_exits"] = reason.user_exits;
 			object["away_cycles"] = reason.away_cycles;
+			object["away_ns"] = whole_ns(report, reason.away_cycles);
 		}
 		if (!reason.histogram.empty()) {
 			object["histogram"] = reason.histogram;

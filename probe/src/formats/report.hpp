@@ -92,7 +92,8 @@ std::string table(const Report &report, const Style &style);
 /// added.
 std::string json(const Report &report);
 
-/// RFC 4180, with one line a reason and, if \p header, the names of the columns first.
+/// RFC 4180, with one line a reason and, if \p header, the names of the columns first. Where there
+/// is no reason, a line without one.
 std::string csv(const Report &report, bool header);
 
 /// A CPUID as the instruction saw it.

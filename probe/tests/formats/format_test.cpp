@@ -34,11 +34,11 @@ Report interval(FakeKvm kvm, double seconds)
 TEST(Csv, HasALineAReason)
 {
 	EXPECT_EQ("\n" + csv(report(detailed_vmx(), Details::all), true), R"(
-uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,away_cycles,p50_below,p90_below,p99_below,max_below,generation,counting
-1000.000000,1000.000000,vm,,30,IO_INSTRUCTION,12345,123456789,50485170,0.0050,2345,223456789,16384,16384,131072,131072,9e3779b97f4a7c15,1
-1000.000000,1000.000000,vm,,48,EPT_VIOLATION,2000,9000001,3680369,0.0004,0,9000001,8192,8192,8192,8192,9e3779b97f4a7c15,1
-1000.000000,1000.000000,vm,,10,CPUID,400,480000,196286,0.0000,0,480000,1024,1024,1024,8192,9e3779b97f4a7c15,1
-1000.000000,1000.000000,vm,,12,HLT,50,1000000000,408929884,0.0409,0,90000000000,,,,,9e3779b97f4a7c15,1
+uptime,seconds,scope,cpu,code,reason,exits,cycles,ns,cpu_percent,user_exits,away_cycles,p50_below,p90_below,p99_below,max_below,generation,counting,away_ns,idle
+1000.000000,1000.000000,vm,,30,IO_INSTRUCTION,12345,123456789,50485170,0.0050,2345,223456789,16384,16384,131072,131072,9e3779b97f4a7c15,1,91378159,0
+1000.000000,1000.000000,vm,,48,EPT_VIOLATION,2000,9000001,3680369,0.0004,0,9000001,8192,8192,8192,8192,9e3779b97f4a7c15,1,3680369,0
+1000.000000,1000.000000,vm,,10,CPUID,400,480000,196286,0.0000,0,480000,1024,1024,1024,8192,9e3779b97f4a7c15,1,196286,0
+1000.000000,1000.000000,vm,,12,HLT,50,1000000000,408929884,0.0409,0,90000000000,,,,,9e3779b97f4a7c15,1,36803689529,1
 )");
 }
 
@@ -47,14 +47,22 @@ TEST(Csv, LeavesOutWhatIsNotKnown)
 	Report r = report(booted_svm(), Details::all, true);
 	r.cpu = 3;
 	const std::string text = csv(r, false);
-	EXPECT_EQ(text.substr(0, text.find('\n')),
-		  "1000.000000,1000.000000,vcpu,3,1024,npf,900,4500000,,,,,,,,,9e3779b97f4a7c15,1");
+	EXPECT_EQ(text.substr(0, text.find('\n')), "1000.000000,1000.000000,vcpu,3,1024,npf,900,"
+						   "4500000,,,,,,,,,9e3779b97f4a7c15,1,,0");
 	r.delta.generation = 0;
 	r.delta.counting = false;
 	r.delta.time = {};
 	const std::string less = csv(r, false);
 	EXPECT_EQ(less.substr(0, less.find('\n')),
-		  "1000.000000,,vcpu,3,1024,npf,900,4500000,,,,,,,,,,0");
+		  "1000.000000,,vcpu,3,1024,npf,900,4500000,,,,,,,,,,0,,0");
+}
+
+TEST(Csv, HasALineWhereNothingHappened)
+{
+	FakeKvm kvm;
+	kvm.vcpus = {};
+	EXPECT_EQ(csv(interval(kvm, 10), false),
+		  "1000.000000,10.000000,vm,,,,0,0,0,0.0000,,,,,,,9e3779b97f4a7c15,1,,\n");
 }
 
 TEST(Table, OfAnInterval)

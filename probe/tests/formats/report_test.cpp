@@ -266,19 +266,20 @@ TEST(Json, Vm)
 {
 	FakeKvm kvm = booted_vmx();
 	kvm.vcpus.resize(1);
-	EXPECT_EQ(run(kvm, {.format = Format::json}),
-		  R"({"schema":2,"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,)"
-		  R"("emulated":false,"counting":true,"generation":"9e3779b97f4a7c15",)"
-		  R"("ticks":2445407000000,"scope":"vm","cpu":null,"period":"since_start",)"
-		  R"("uptime":1000.0,"seconds":1000.0,"total":{"exits":14645,"cycles":132816790,)"
-		  R"("ns":54312754,"cpu_percent":0.0054},"reasons":[)"
-		  R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789,)"
-		  R"("ns":50485170,"cpu_percent":0.005},)"
-		  R"({"code":48,"name":"EPT_VIOLATION","exits":2000,"cycles":9000001,)"
-		  R"("ns":3680369,"cpu_percent":0.0004},)"
-		  R"({"code":10,"name":"CPUID","exits":300,"cycles":360000,)"
-		  R"("ns":147215,"cpu_percent":0.0}]})"
-		  "\n");
+	EXPECT_EQ(
+		run(kvm, {.format = Format::json}),
+		R"({"schema":2,"abi_version":1,"isa":"VMX","vcpus":1,"tsc_khz":2445407,)"
+		R"("emulated":false,"counting":true,"generation":"9e3779b97f4a7c15",)"
+		R"("ticks":2445407000000,"scope":"vm","cpu":null,"period":"since_start",)"
+		R"("uptime":1000.0,"seconds":1000.0,"total":{"exits":14645,"cycles":132816790,)"
+		R"("ns":54312754,"cpu_percent":0.0054},"reasons":[)"
+		R"({"code":30,"name":"IO_INSTRUCTION","exits":12345,"cycles":123456789,"idle":false,)"
+		R"("ns":50485170,"cpu_percent":0.005},)"
+		R"({"code":48,"name":"EPT_VIOLATION","exits":2000,"cycles":9000001,"idle":false,)"
+		R"("ns":3680369,"cpu_percent":0.0004},)"
+		R"({"code":10,"name":"CPUID","exits":300,"cycles":360000,"idle":false,)"
+		R"("ns":147215,"cpu_percent":0.0}]})"
+		"\n");
 }
 
 TEST(Json, TimeAwayAndHistograms)

@@ -64,7 +64,7 @@ assert "exitstat_vm_exits" in names and "exitstat_vcpus" in names, names
 # In an emulator cycles are not time.
 assert ("exitstat_handling_seconds" in names) == (sys.argv[2] == "false"), names
 PYTHON
-    awk -F, 'NF != 18 { exit 1 }' "$(inner csv)"
+    awk -F, 'NF != 20 { exit 1 }' "$(inner csv)"
 }
 
 @test "a recording from the inner VM is read here, with the very same numbers" {
