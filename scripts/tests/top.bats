@@ -55,9 +55,9 @@ lacks() { # TEXT
     ! shows "$1"
 }
 
-# The first row below TOTAL.
+# The first row below TOTAL and IDLE.
 first_row_is() { # NAME
-    [ "$(screen | awk 'above { print $1; exit } $1 == "TOTAL" { above = 1 }')" = "$1" ]
+    [ "$(screen | awk 'above && $1 != "IDLE" { print $1; exit } $1 == "TOTAL" { above = 1 }')" = "$1" ]
 }
 
 terminal_is() { # FORMAT VALUE
@@ -88,10 +88,11 @@ press() {
     await shows MSR_WRITE
     terminal_is alternate_on 1
     terminal_is cursor_flag 0
-    shows "exitstat: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz "
-    shows "REASON              EXITS/S     %  %CYC    %CPU  CYC/EXIT    P50   P99     TREND"
+    screen | grep -Eq "^exitstat: whole VM, 2 vCPUs, VMX +every 1 s, counters 0:16:40 old$"
+    shows "REASON              EXITS/S     %    %CPU  TIME/EXIT      P50     P99     TREND"
     screen | grep -Eq '^[0-9,]+ VM-Exits/s, [0-9.]+% of one CPU, exitstat.s own [0-9]+ left out$'
-    screen | grep -Eq '^MSR_WRITE +[0-9,]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +1,250 +<2K +<16K +▄$'
+    screen | grep -Eq '^MSR_WRITE +[0-9,]+ +[0-9.]+ +[0-9.]+ +511 ns +<838 ns +<6\.7 us +▄$'
+    screen | grep -Eq '^IDLE +[0-9,]+ +- +[0-9.]+ +8\.6 us '
     screen | grep -Eq '^h help  q quit .* by exits$'
     press q
     ends_with 0
@@ -110,18 +111,31 @@ press() {
     start "$TOP_DEMO"
     await first_row_is MSR_WRITE
     press x
-    await first_row_is HLT
-    shows "by cycles/exit"
+    await first_row_is IO_INSTRUCTION
+    shows "by time/exit"
     press n
     await first_row_is CPUID
     press Right
     await first_row_is MSR_WRITE
     press '>' '>'
-    await first_row_is HLT
+    await first_row_is IO_INSTRUCTION
     press c
-    await shows "by cycles"
+    await lacks "by time/exit"
+    await shows "by time"
     press '#'
     await first_row_is EXTERNAL_INTERRUPT
+    press q
+    ends_with 0
+}
+
+@test "t shows cycles, and time again" {
+    start "$TOP_DEMO"
+    await shows TIME/EXIT
+    press t
+    await shows "REASON              EXITS/S     %   CYCLES/S  CYC/EXIT    P50   P99     TREND"
+    screen | grep -Eq '^MSR_WRITE +[0-9,]+ +[0-9.]+ +[0-9,]+ +1,250 +<2K +<16K '
+    press t
+    await shows TIME/EXIT
     press q
     ends_with 0
 }
@@ -137,9 +151,10 @@ press() {
     }
     await has_row
     shows "exitstat: each vCPU, 2 vCPUs"
+    screen | grep -Eq "^ *$cpu  HLT +[0-9,]+ +- "
     lacks P50
     press v
-    await shows "P50   P99"
+    await shows "P50     P99"
     await first_row_is MSR_WRITE
     press q
     ends_with 0
@@ -171,37 +186,37 @@ press() {
     start "$TOP_DEMO"
     await shows MSR_WRITE
     $tmux resize-window -x 40 -y 10
-    await shows "REASON              EXITS/S  CYC/EXIT"
+    await shows "REASON              EXITS/S  TIME/EXIT"
     await first_row_is MSR_WRITE
     screen | awk 'length > 40 { exit 1 }'
     has_footer() {
-        screen | sed -n 10p | grep -Eq '^h help  q quit .* by exits, 1-5 of [0-9]+$'
+        screen | sed -n 10p | grep -Eq '^h help  q quit .* by exits, 1-4 of [0-9]+$'
     }
     await has_footer
     $tmux resize-window -x 1 -y 1
     await terminal_is pane_width 1
     press x
     $tmux resize-window -x 80 -y 24
-    await shows "EXITS/S     %  %CYC    %CPU  CYC/EXIT    P50   P99"
-    await shows "by cycles/exit"
+    await shows "EXITS/S     %    %CPU  TIME/EXIT      P50     P99"
+    await shows "by time/exit"
     $tmux resize-window -x 200 -y 50
-    await shows "CYCLES/S     %    %CPU"
+    await shows "P99     MAX  TO USER    AWAY"
     $tmux resize-window -x 80 -y 24
-    await shows "EXITS/S     %  %CYC    %CPU  CYC/EXIT    P50   P99"
+    await shows "EXITS/S     %    %CPU  TIME/EXIT      P50     P99"
     press q
     ends_with 0
 }
 
 @test "more reasons than lines can be scrolled" {
     start "$TOP_DEMO" many
-    await shows "by exits, 1-19 of "
+    await shows "by exits, 1-18 of "
     press Down
-    await shows "by exits, 2-20 of "
+    await shows "by exits, 2-19 of "
     press End
     rows=$(screen | sed -n '$s/.* of //p')
     await shows "-$rows of $rows"
     press PageUp PageUp PageUp
-    await shows "by exits, 1-19 of "
+    await shows "by exits, 1-18 of "
     press q
     ends_with 0
 }
@@ -285,7 +300,7 @@ press() {
     terminal_is alternate_on 1
     await first_row_is MSR_WRITE
     press x
-    await first_row_is HLT
+    await first_row_is IO_INSTRUCTION
     press q
     await terminal_is alternate_on 0
     press -l 'echo "status $?"'
@@ -317,7 +332,7 @@ press() {
     shows "Note: the counters began anew"
     press x
     await lacks "Note:"
-    await first_row_is HLT
+    await first_row_is IO_INSTRUCTION
     shows " VM-Exits/s"
     press q
     ends_with 0
@@ -360,8 +375,8 @@ press() {
     start TERM=xterm-without-an-entry "$TOP_DEMO"
     await first_row_is MSR_WRITE
     press Right Right
-    await shows "by cycles/exit"
-    await first_row_is HLT
+    await shows "by time/exit"
+    await first_row_is IO_INSTRUCTION
     press q
     ends_with 0
 }

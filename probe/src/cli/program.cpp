@@ -309,7 +309,7 @@ int Program::dispatch(const std::vector<std::string> &command, bool has_command)
 	if (top_cmd->parsed())
 		return top(reader, {.seconds = std::chrono::duration<double>(times.length).count(),
 				    .sort = sort_keys.at(sort_key),
-				    .per_vcpu = bool(*one_cpu),
+				    .cpus = cpus,
 				    .emulated = machine.emulated});
 	if (record_cmd->parsed())
 		return record(machine, output, times.length, command);

@@ -119,6 +119,9 @@ TopAction TopState::press(int key)
 		seconds = step == steps ? seconds : step[-1];
 		return TopAction::none;
 	}
+	case 't':
+		cycles = !cycles;
+		return TopAction::none;
 	case 'd':
 	case 's':
 		prompt.emplace();

@@ -44,6 +44,7 @@ struct TopState {
 	Sort sort = Sort::exits;
 	double seconds = 1;
 	bool per_vcpu = false;
+	bool cycles = false; ///< where these are time, too
 	bool paused = false;
 	bool help = false;
 	std::size_t scroll = 0;		     ///< rows, or lines of help, above the first one shown

@@ -13,6 +13,7 @@ void TopModel::clear()
 	seen.clear();
 	sorted.clear();
 	sum = {.name = "TOTAL"};
+	idle_sum = {.name = "IDLE", .idle = true};
 	own = 0;
 }
 
@@ -27,10 +28,13 @@ void TopModel::add(std::vector<TopReading> readings)
 	for (TopReading &reading : readings) {
 		last_vcpus = reading.snapshot.vcpus;
 		last_counting = reading.snapshot.counting;
-		last_time = std::max(last_time, reading.snapshot.time);
+		last_ticks = reading.snapshot.ticks;
 		most.cpu = std::max(most.cpu, reading.cpu.value_or(0));
+		// Of those that may come as well, so that columns do not move.
 		for (const ReasonCount &reason : reading.snapshot.reasons)
-			most.name = std::max(most.name, reason_name(isa, reason.code).size());
+			if (reading.cpu || !is_idle(isa, reason.code))
+				most.name =
+					std::max(most.name, reason_name(isa, reason.code).size());
 		const auto [at, first] =
 			base.try_emplace(reading.cpu.value_or(-1), reading.snapshot);
 		const auto time = reading.snapshot.time - at->second.time;
@@ -46,9 +50,9 @@ void TopModel::add(std::vector<TopReading> readings)
 		return;
 
 	for (auto &[key, row] : seen) {
-		row.exits = row.cycles = 0;
+		row.exits = row.cycles = row.user_exits = row.away_cycles = 0;
 		row.histogram.clear();
-		row.idle++;
+		row.silent++;
 	}
 	own = 0;
 	for (const auto &[cpu, seconds, delta] : intervals) {
@@ -59,35 +63,48 @@ void TopModel::add(std::vector<TopReading> readings)
 			row.cpu = cpu;
 			row.code = reason.code;
 			row.name = reason_name(isa, reason.code);
+			row.idle = is_idle(isa, reason.code);
 			row.exits = double(reason.exits) / seconds;
 			row.cycles = double(reason.cycles) / seconds;
+			row.user_exits = double(reason.user_exits) / seconds;
+			row.away_cycles = double(reason.away_cycles) / seconds;
 			row.histogram = reason.histogram;
-			row.idle = 0;
+			row.silent = 0;
 		}
 	}
-	std::erase_if(seen, [](const auto &entry) { return entry.second.idle > idle_limit; });
+	std::erase_if(seen, [](const auto &entry) { return entry.second.silent > silent_limit; });
 
 	const auto remember = [](TopRow &row) {
 		row.history.push_back(row.exits);
 		if (row.history.size() > history_limit)
 			row.history.pop_front();
 	};
-	sum.exits = sum.cycles = 0;
-	sum.histogram.clear();
+	for (TopRow *total : {&sum, &idle_sum}) {
+		total->exits = total->cycles = total->user_exits = total->away_cycles = 0;
+		total->histogram.clear();
+	}
 	sorted.clear();
 	for (auto &[key, row] : seen) {
 		remember(row);
-		sum.exits += row.exits;
-		sum.cycles += row.cycles;
-		sum.histogram.resize(std::max(sum.histogram.size(), row.histogram.size()));
+		TopRow &total = row.idle ? idle_sum : sum;
+		total.exits += row.exits;
+		total.cycles += row.cycles;
+		total.user_exits += row.user_exits;
+		total.away_cycles += row.away_cycles;
+		total.histogram.resize(std::max(total.histogram.size(), row.histogram.size()));
 		for (std::size_t i = 0; i < row.histogram.size(); i++)
-			sum.histogram[i] += row.histogram[i];
+			total.histogram[i] += row.histogram[i];
 		most.cost = std::max(most.cost, row.cost());
+		if (row.idle && !row.cpu)
+			continue;
 		sorted.push_back(row);
 	}
-	remember(sum);
-	most.exits = std::max(most.exits, sum.exits);
-	most.cycles = std::max(most.cycles, sum.cycles);
+	for (TopRow *total : {&sum, &idle_sum}) {
+		remember(*total);
+		most.exits = std::max(most.exits, total->exits);
+		most.cycles = std::max(most.cycles, total->cycles);
+		most.away_cycles = std::max(most.away_cycles, total->away_cycles);
+	}
 	sort(order);
 }
 
@@ -95,6 +112,8 @@ void TopModel::sort(Sort by)
 {
 	order = by;
 	std::ranges::sort(sorted, [&](const TopRow &a, const TopRow &b) {
+		if (a.idle != b.idle)
+			return b.idle;
 		const auto place = [](const TopRow &row) {
 			return std::pair(row.code, row.cpu);
 		};

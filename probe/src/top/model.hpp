@@ -28,10 +28,13 @@ struct TopRow {
 	std::optional<int> cpu{};
 	std::uint16_t code = 0;
 	std::string name{};
-	double exits = 0;  ///< a second
-	double cycles = 0; ///< a second
+	bool idle = false; ///< the vCPU had nothing to do: see is_idle()
+	double exits = 0;  ///< a second, as are the others
+	double cycles = 0;
+	double user_exits = 0;
+	double away_cycles = 0;
 	Histogram histogram{};
-	std::size_t idle = 0;	      ///< intervals since it was last seen
+	std::size_t silent = 0;	      ///< intervals since it was last seen
 	std::deque<double> history{}; ///< exits a second, newest last
 
 	/// Cycles per exit.
@@ -48,11 +51,11 @@ public:
 	/// Samples of a history.
 	static constexpr std::size_t history_limit = 240;
 	/// A reason that was silent for so many intervals has no row any more.
-	static constexpr std::size_t idle_limit = 60;
+	static constexpr std::size_t silent_limit = 60;
 
 	/// The largest numbers and names so far: columns grow, and do not shrink again.
 	struct Widest {
-		double exits = 0, cycles = 0, cost = 0;
+		double exits = 0, cycles = 0, cost = 0, away_cycles = 0;
 		std::size_t name = 0;
 		int cpu = 0;
 	};
@@ -84,16 +87,23 @@ public:
 
 	void sort(Sort by);
 
-	/// Rows of reasons that were seen lately.
+	/// Rows of reasons that were seen lately. Those of an idle vCPU come last, and only where
+	/// each has rows of its own: of the whole VM they are all in idle().
 	const std::vector<TopRow> &rows() const
 	{
 		return sorted;
 	}
 
-	/// The sum of all rows.
+	/// The sum of all but those of idle vCPUs, which cost nobody anything.
 	const TopRow &total() const
 	{
 		return sum;
+	}
+
+	/// And of these.
+	const TopRow &idle() const
+	{
+		return idle_sum;
 	}
 
 	/// VM-Exits that the reader itself caused in the last interval; they are in no row.
@@ -120,9 +130,10 @@ public:
 		return last_counting;
 	}
 
-	std::chrono::nanoseconds uptime() const
+	/// How old the counters were, in ticks of the host's TSC; 0 if that is not known.
+	std::uint64_t age() const
 	{
-		return last_time;
+		return last_ticks;
 	}
 
 	const Widest &widest() const
@@ -139,11 +150,11 @@ private:
 	std::map<int, Snapshot> base{};
 	std::map<Key, TopRow> seen{};
 	std::vector<TopRow> sorted{};
-	TopRow sum{};
+	TopRow sum{}, idle_sum{};
 	std::uint64_t own = 0;
 	std::uint32_t last_vcpus = 0;
 	bool last_counting = true;
-	std::chrono::nanoseconds last_time{};
+	std::uint64_t last_ticks = 0;
 	Widest most{};
 };
 

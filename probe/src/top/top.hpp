@@ -5,14 +5,17 @@
 
 #include "formats/report.hpp"
 
+#include <vector>
+
 namespace exitstat
 {
 
 struct TopOptions {
 	double seconds = 1; ///< between readings
 	Sort sort = Sort::exits;
-	bool per_vcpu = false; ///< rows for each vCPU instead of the whole VM
-	bool emulated = false; ///< cycles are not time
+	std::vector<int> cpus{}; ///< rows for each of these instead of the whole VM
+	bool cycles = false;	 ///< where these are time, too
+	bool emulated = false;	 ///< cycles are not time
 };
 
 /// Show the VM-Exits until the user quits; returns the exit status. A signal that ends the view

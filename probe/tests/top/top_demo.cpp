@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 {
 	const std::set<std::string> words(argv + 1, argv + argc);
 	FakeKvm kvm;
-	kvm.views = 0b110111;
+	kvm.views = 0b111111;
 	kvm.vcpus.resize(2);
 	kvm.current = [] {
 		return std::size_t(sched_getcpu()) % 2;
@@ -111,6 +111,15 @@ int main(int argc, char **argv)
 			cpuid.exits += own[vcpu];
 			cpuid.cycles += own[vcpu] * 1'200;
 		}
+		kvm.away.clear();
+		for (const auto &vcpu : kvm.vcpus)
+			for (const auto &[code, n] : vcpu) {
+				Count &away = kvm.away[code];
+				const bool device = code == (isa == Isa::vmx ? 30 : 0x7B);
+				away.exits += device ? n.exits / 2 : 0;
+				away.cycles += n.cycles + (device ? n.exits * 12'000 : 0) +
+					       (is_idle(isa, code) ? n.exits * 3'000'000 : 0);
+			}
 		late = t > 1;
 	};
 	kvm.tamper = [&](std::uint32_t ecx, Regs &r) {
@@ -124,7 +133,8 @@ int main(int argc, char **argv)
 
 	try {
 		Reader reader(kvm.cpuid());
-		return top(reader, {.per_vcpu = words.contains("vcpus"),
+		return top(reader, {.cpus = words.contains("vcpus") ? std::vector{0, 1}
+								    : std::vector<int>(),
 				    .emulated = words.contains("emulated")});
 	} catch (const std::exception &e) {
 		std::fprintf(stderr, "top_demo: %s\n", e.what());
