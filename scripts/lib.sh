@@ -247,31 +247,35 @@ fetched_source() { # K
     printf '%s' "$build/source/linux-source-$1.deb"
 }
 
-# Fetches that package from the backports to the newest release, as apt does it, signatures checked, but with lists of
-# its own: those of this machine stay as they are. If it cannot, prints why.
-fetch_source() ( # K NAME-OF-THIS-RELEASE
+# Fetches that package from the backports to the newest release. If it cannot, prints why.
+fetch_source() { # K NAME-OF-THIS-RELEASE
+    local suite
+    suite=$(debian_release 13)
+    fetch_package "linux-source-$1" "${suite% *}-backports" "$2" "$(fetched_source "$1")"
+}
+
+# Makes FILE the PACKAGE that SUITE of Debian has, as apt does it, signatures checked, but with lists of its own: those of
+# this machine stay as they are. If it cannot, prints why.
+fetch_package() ( # PACKAGE SUITE NAME-OF-THIS-RELEASE FILE
     local folder=$build/source log=$results/source-$1.log keys=/usr/share/keyrings/debian-archive-keyring.gpg
-    local mirror suite apt
+    local mirror apt
     # shellcheck disable=SC2016 # for apt to expand
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $2" 'Created-By: Packages' | head -n 1)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $3" 'Created-By: Packages' | head -n 1)
     if [[ ! $mirror ]]; then
-        echo "could not read the lists of $2: is there a network?"
+        echo "could not read the lists of $3: is there a network?"
         return 1
     fi
-    suite=$(debian_release 13)
-    suite=${suite% *}-backports
     mkdir -p "$folder/lists/partial" "$results"
     lock source
-    echo "deb [signed-by=$keys] $mirror $suite main" >"$folder/list"
+    echo "deb [signed-by=$keys] $mirror $2 main" >"$folder/list"
     apt=(apt-get -q -o "Dir::Etc::sourcelist=$folder/list" -o Dir::Etc::sourceparts=-
         -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache")
-    note "Getting linux-source-$1 from $suite"
+    note "Getting $1 from $2"
     {
         cd "$folder"
-        "${apt[@]}" -o APT::Update::Error-Mode=any update && "${apt[@]}" download "linux-source-$1" &&
-            mv "linux-source-$1"_*.deb "$(fetched_source "$1")"
+        "${apt[@]}" -o APT::Update::Error-Mode=any update && "${apt[@]}" download "$1/$2" && mv "$1"_*.deb "$4"
     } >"$log" 2>&1 || {
-        echo "it cannot be had from $suite: $(sed -n 's/^E: //p' "$log" | head -n 1)"
+        echo "it cannot be had from $2: $(sed -n 's/^E: //p' "$log" | head -n 1)"
         return 1
     }
 )
