@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What exitstat does in the inner VM besides showing a table, when the demo is told inner=everything. TOOL is the folder
-# of results, BUILD where exitstat was built.
+# What exitstat does in the inner VM besides showing a table, and what others do there that read the leaf. TOOL is the
+# folder of results, BUILD where exitstat was built.
 
 load ../helpers
 
@@ -13,7 +13,7 @@ cpuids() { # JSON
 }
 
 @test "all of it ends as it should, and says nothing on standard error" {
-    for name in check lines intervals csv prom explain version leaf record report; do
+    for name in check lines intervals csv prom explain version leaf record report before assignment cpuid after gtest; do
         [ "$(cat "$(inner "$name.status")")" = 0 ] || { echo "$name: $(cat "$(inner "$name.err")")" && false; }
         [ ! -s "$(inner "$name.err")" ]
     done
@@ -24,6 +24,32 @@ cpuids() { # JSON
     [ "$(grep -c '^ok' "$(inner check)")" = 9 ]
     grep -Eq '^ok +a reading of [0-9]+ reasons takes [0-9]+ CPUIDs' "$(inner check)"
     grep -Eq '^cost +[0-9]+ VM-Exits a reading, of [0-9,]+ cycles each in KVM(: [0-9.]+ us)?$' "$(inner check)"
+}
+
+@test "the library keeps its promises where the leaf is" {
+    [ "$(grep -c '^\[       OK \] OnThisMachine\.' "$(inner gtest)")" = 6 ]
+    grep -Eq '^\[  PASSED  \] 6 tests\.$' "$(inner gtest)"
+    ! grep SKIPPED "$(inner gtest)" || false
+}
+
+@test "the assignment's own program, cpuid and exitstat agree, but for the VM-Exits of their own" {
+    total() { # NAME
+        jq -r '"\(.total.exits) \(.total.cycles)"' "$(inner "$1")"
+    }
+    eax=$(grep -Eo 'eax=0x[0-9a-f]{8} ebx=0x[0-9a-f]{8} ecx=0x[0-9a-f]{8} edx=0x00000000$' "$(inner cpuid)")
+    read -r eax ebx ecx _ <<<"${eax//e?x=/}"
+    {
+        total before
+        cat "$(inner assignment)"
+        echo $((eax)) $((ebx << 32 | ecx))
+        total after
+    } >"$BATS_TEST_TMPDIR/totals"
+    cat "$BATS_TEST_TMPDIR/totals"
+    # One after the other, and what came in between is the start of three programs.
+    awk 'NR > 1 && ($1 <= exits || $2 <= cycles) { exit 1 }
+         NR == 1 { first = $1 }
+         { exits = $1; cycles = $2 }
+         END { exit !(NR == 4 && exits - first < 2000) }' "$BATS_TEST_TMPDIR/totals"
 }
 
 @test "a command's VM-Exits are exact: four CPUIDs more are four VM-Exits more" {

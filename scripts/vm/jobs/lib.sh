@@ -35,6 +35,18 @@ boot_inner() { # SECONDS [KERNEL-ARGUMENTS]
     return 1
 }
 
+# What exitstat says in the inner VM, under the patched KVM.
+report_from_inner() { # table|everything
+    load_kvm || no_kvm || return 1
+    progress "booting the inner VM with QEMU/KVM"
+    boot_inner 300 "inner=$1" || return 1
+    progress "the inner VM has powered off"
+    [ "$(cat /results/inner/exitstat.txt.status)" = 0 ] || {
+        cat /results/inner/exitstat.txt.err
+        return 1
+    }
+}
+
 no_kvm() {
     echo "the outer VM has no KVM for vendor $vendor; the last lines of its dmesg:"
     dmesg | tail -n 5
