@@ -29,14 +29,14 @@ load exitstat-helpers
         # shellcheck disable=SC2086 # it is several words
         env $signals grep '^Sig[BIC]' /proc/self/status >without
         # shellcheck disable=SC2086
-        timeout 20 env $signals exitstat_model -o report -- grep '^Sig[BIC]' /proc/self/status | diff without -
+        timeout -k 1 20 env $signals exitstat_model -o report -- grep '^Sig[BIC]' /proc/self/status | diff without -
     done
 }
 
 @test "a command ends, and so does a recording, whatever becomes of SIGCHLD" {
-    run -3 timeout 20 env --ignore-signal=CHLD exitstat_model -o report -- sh -c 'exit 3'
-    run -127 timeout 20 env --ignore-signal=CHLD exitstat_model -- no-such-command
-    run -3 timeout 20 env --block-signal=CHLD exitstat_model record -i 0.02 -o file -- sh -c 'exit 3'
+    run -3 timeout -k 1 20 env --ignore-signal=CHLD exitstat_model -o report -- sh -c 'exit 3'
+    run -127 timeout -k 1 20 env --ignore-signal=CHLD exitstat_model -- no-such-command
+    run -3 timeout -k 1 20 env --block-signal=CHLD exitstat_model record -i 0.02 -o file -- sh -c 'exit 3'
     # As process 1 of a container is told of every orphan.
     rm file
     exitstat_model record -i 0.02 -o file &

@@ -114,6 +114,18 @@ load exitstat-helpers
     [[ $stderr == *"No space left on device"* ]]
 }
 
+@test "it opens no file before its first line" {
+    # Where no descriptor is left.
+    alone() { # STATUS ARGUMENT...
+        run "-$1" --separate-stderr bash -c 'ulimit -n 3 && exec "$@"' - exitstat "${@:2}"
+    }
+    alone 0 --version
+    [[ $output == "exitstat "* ]]
+    alone 0 --help
+    alone "$(exitstat >/dev/null 2>&1 && echo 0 || echo $?)"
+    [ -n "$output$stderr" ]
+}
+
 @test "-o follows symbolic links, and writes to what is open already" {
     : >target && ln -s target link
     exitstat_model --json -o link

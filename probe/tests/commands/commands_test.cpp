@@ -147,6 +147,30 @@ TEST(GoneCpu, IsAFailureWhereNoneIsLeft)
 	EXPECT_EQ(written.text(), "");
 }
 
+// What there is to wait for before the first line is CPUIDs: no more than its reading takes.
+TEST(FirstLine, ComesAfterOneReading)
+{
+	FakeKvm kvm = detailed_vmx();
+	kvm.count_own = 1'200;
+	Reader reader(kvm.cpuid());
+	const auto reading = [](std::size_t details) {
+		return 4 + (2 + details) * 4;
+	};
+	for (const Format format :
+	     {Format::table, Format::json, Format::csv, Format::openmetrics}) {
+		const Written written;
+		kvm.asked.clear();
+		show({reader, false}, {}, written.as(format));
+		EXPECT_EQ(kvm.asked.size(), reading(17));
+
+		// Twice more, for the price of our own.
+		kvm.asked.clear();
+		watch({reader, false}, {}, {.length = 1h, .count = 1}, written.as(format));
+		EXPECT_EQ(kvm.asked.size(), 3 * reading(format == Format::table ? 0 : 17));
+		EXPECT_NE(written.text(), "");
+	}
+}
+
 // A host that calibrates its TSC anew, or one that the VM has come to.
 TEST(TscFrequency, IsThatOfTheReading)
 {

@@ -349,9 +349,9 @@ TEST(Raw, IsWhatATableIsMadeOf)
 	kvm.vcpus = {{{48, {0x1'0000'0002, 0x3'0000'0004}}}};
 	EXPECT_EQ("\n" + run(kvm, {.raw = Raw::all}), R"(
 INPUT ECX     EAX        EBX        ECX        EDX        VIEW
+0xe5711000 -> 0x5d9d95c0 0x9e3779b9 0x7f4a7c15 0x00000239 INFO 2
 0xe5710000 -> 0x00270001 0x454d564b 0x53746978 0x73746174 INFO 0
 0xe5710800 -> 0x00000101 0x00000001 0x0025505f 0x00000020 INFO 1
-0xe5711000 -> 0x5d9d95c0 0x9e3779b9 0x7f4a7c15 0x00000239 INFO 2
 0xe5710800 -> 0x00000101 0x00000001 0x0025505f 0x00000020 INFO 1
 0xe5750000 -> 0x00000030 0x00000000 0x00000000 0x00000000 NEXT 0x0
 0xe5720030 -> 0x00000002 0x00000003 0x00000004 0x00000001 REASON EPT_VIOLATION
@@ -426,7 +426,7 @@ TEST(Vcpu, RawAsksForScopeOne)
 {
 	FakeKvm kvm = real_cpus();
 	run(kvm, {.raw = Raw::all, .cpus = {sched_getcpu()}});
-	const std::vector<std::uint32_t> expected{0xE571'0000, 0xE571'0800, 0xE571'1000,
+	const std::vector<std::uint32_t> expected{0xE571'1000, 0xE571'0000, 0xE571'0800,
 						  0xE571'0800, 0xE575'0800, 0xE572'080A,
 						  0xE575'080B, 0xE570'0800, 0xE571'1000};
 	EXPECT_EQ(kvm.asked, expected);

@@ -231,6 +231,18 @@ TEST(Own, AKvmThatDoesNotCountThemIsRefused)
 	EXPECT_THROW(reader.own_cycles_per_exit(), BadAnswer);
 }
 
+// As while the host switches the counting off and on.
+TEST(Own, AreMeasuredAgainIfTheyWereNotCountedOnce)
+{
+	FakeKvm kvm = booted_vmx();
+	kvm.before = [&] {
+		// After detect() and two readings.
+		kvm.count_own = kvm.asked.size() > 3 + 2 * 12 ? 1'200 : 0;
+	};
+	Reader reader(kvm.cpuid());
+	EXPECT_EQ(reader.own_cycles_per_exit(), 1'200U);
+}
+
 TEST(Snapshot, FindsAReason)
 {
 	FakeKvm kvm = booted_vmx();
