@@ -99,17 +99,11 @@ bool is_torn(std::string_view tail)
 
 } // namespace
 
-void put(std::string &out, std::uint64_t number)
-{
-	for (; number >> 7; number >>= 7)
-		out += char(0x80 | (number & 0x7F));
-	out += char(number);
-}
-
 std::string frame(std::string_view payload)
 {
 	std::string out;
-	put(out, payload.size());
+	for (std::size_t n = payload.size(); out.empty() || n; n >>= 7)
+		out += char((n >> 7 ? 0x80 : 0) | (n & 0x7F));
 	out += payload;
 	return out + bytes_of(checksum(out));
 }

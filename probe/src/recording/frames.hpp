@@ -18,10 +18,7 @@ namespace exitstat
 /// What a recording begins with.
 constexpr std::string_view magic = "\x89"
 				   "exst\r\n"
-				   "\x02";
-
-/// Append a number.
-void put(std::string &out, std::uint64_t number);
+				   "\x03";
 
 /// A payload with its length and checksum.
 std::string frame(std::string_view payload);

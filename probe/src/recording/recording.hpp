@@ -2,58 +2,58 @@
 /// \file
 /// Recordings: files with the counters of a VM over time, that grow and survive a kill.
 ///
-/// Version 2 of the format. All that is longer than a byte is a number in LEB128: seven bits a
-/// byte, lowest first, bit 7 set in every byte but the last; 64 bits at most, in as few bytes as
-/// it takes. So a file is the same on every machine.
+/// Version 3 of the format. A file is the same on every machine.
 ///
 ///     recording   89 65 78 73 74 0D 0A     "\x89exst\r\n"
-///                 02                       version of the format
+///                 03                       version of the format
 ///                 session, samples, session, samples, ...   in frames, up to the end
 ///
-///     frame       number                   bytes of the payload, 1 to 2^23
-///                 payload                  a session or a sample
+///     frame       number                   bytes of the payload, 1 to 2^23, in LEB128: seven bits
+///                                          a byte, lowest first, bit 7 set in all but the last
+///                 payload                  a session or a sample, in CBOR (RFC 8949)
 ///                 4 bytes, lowest first    CRC-32 (zlib's, IEEE 802.3) of the two
 ///
-///     session     01
-///                 number                   start: ns since 1970-01-01 00:00 UTC, below 2^63
-///                 number                   bit 0: emulated, so that cycles are not time
-///                 number                   ABI version of the leaf
-///                 number                   views of the leaf: bit n: view n exists
-///                 number                   ISA of the reasons: 1 VMX, 2 SVM
-///                 number                   vCPUs
-///                 number                   kHz of the host's TSC, 0 if unknown
-///                 number                   buckets of a histogram
-///                 number                   generation of the counters, 0 if unknown
-///                 number                   cycles of one of the recorder's own VM-Exits
-///                 number                   arguments of the command, 0 if there is none
-///                 arguments x              number: its bytes; the bytes
+/// Payloads are arrays. Their elements are rows, which are arrays of unsigned numbers, of 64 bits
+/// at most; and after them texts.
 ///
-///     sample      02
-///                 number                   bit 0: from zero, bit 1: time away, bit 2: histograms,
-///                                          bit 3: VM-Exits were not being counted
-///                 number                   ns since the last sample
-///                 delta                    ticks of the host's TSC since the counters began
-///                 number                   vCPUs
-///                 number, number           exits and cycles of the total that no reason has
-///                 delta                    VM-Exits that the recorder has caused itself
-///                 number                   reasons that follow
-///                 reasons x                by code:
-///                     number               code less the smallest that can come here: 0 for
-///                                          the first, else the last one plus 1
-///                     delta, delta         exits, cycles
-///                     delta, delta         if time away: exits to userspace; away cycles less
-///                                          cycles
-///                     number               if histograms: bit n: a delta for bucket n follows
-///                     deltas               by bucket
+///     session     row                      1
+///                                          start: ns since 1970-01-01 00:00 UTC, below 2^63
+///                                          1 if emulated, so that cycles are not time, else 0
+///                                          ABI version of the leaf
+///                                          views of the leaf: bit n: view n exists
+///                                          ISA of the reasons: 1 VMX, 2 SVM
+///                                          vCPUs
+///                                          kHz of the host's TSC, 0 if unknown
+///                                          buckets of a histogram
+///                                          generation of the counters, 0 if unknown
+///                                          cycles of one of the recorder's own VM-Exits
+///                 texts                    the command, if there is one, with the bytes it had
 ///
-/// Flags without a meaning are 0, and numbers that are 32 bits wide in the leaf are so here. A
-/// delta d makes (last + d) mod 2^64 of a counter, where last is what the last delta for it has
-/// made, or 0. A session begins with every counter, and the ns since the guest's boot, at 0. All
-/// of it is of one generation: where the counters have begun anew, so has a session. A sample has
-/// the reasons that have come in the session so far; one that does not come in a sample has not
-/// changed. A sample from zero sets every counter to 0 and forgets the reasons before it adds its
-/// deltas, as after a reset. Time away and histograms may be read less often than exits: samples
-/// without those bits say nothing of them. The total, its parts and away cycles fit 64 bits.
+///     sample      row                      2
+///                                          bit 0: time away, bit 1: histograms, bit 2: VM-Exits
+///                                          were not being counted
+///                     deltas               ns since the guest's boot
+///                                          ticks of the host's TSC since the counters began
+///                                          vCPUs
+///                                          VM-Exits that the recorder has caused itself
+///                                          exits and cycles, of all reasons
+///                 a row for each reason, by code
+///                                          code
+///                     deltas               exits, cycles
+///                                          if there are time away or histograms: exits to
+///                                          userspace; away cycles less cycles
+///                                          if there are histograms: their buckets
+///
+/// A delta d makes (last + d) mod 2^64 of a number, where last is what the last delta for it has
+/// made in the session, or 0. Zeros at the end of a row are left out. All of a session is of one
+/// generation: where the counters have begun anew, so has a session. Time away and histograms may
+/// be read less often than exits: samples without those bits say nothing of them. Numbers that are
+/// 32 bits wide in the leaf are so here. Time does not go back, totals are not below the sums over
+/// reasons, nor away cycles below cycles.
+///
+/// An hour at a sample a second, of a busy VM with 25 reasons, takes 2.4 MB with all details and
+/// 0.8 MB without them. In bits and bytes of our own, as version 2 had them, it was 1.4 and 0.5 MB,
+/// and nothing else could read them.
 ///
 /// The end of a file may be torn. write() is not one step: the kernel copies page by page, and a
 /// SIGKILL stops it between two, so a recorder that is killed can leave the beginning of a frame.
