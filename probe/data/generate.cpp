@@ -166,7 +166,8 @@ Topics read_topics(const toml::table &file, Mistakes &mistakes)
 		const std::string name(key.str());
 		const auto entry = entry_of(name);
 		if (!entry) {
-			mistakes.add(value.source(), name + " is no topic: make it [" + name + "]");
+			mistakes.add(value.source(),
+				     fmt::format("{} is no topic: make it [{}]", name, name));
 			continue;
 		}
 		Topic &topic = topics[name];
@@ -265,13 +266,13 @@ Texts read_reasons(Isa isa, const toml::table &file, const Topics &topics, Mista
 {
 	Texts texts{isa};
 	Entry(file, "the file", mistakes).allow({"source", "unnamed", "reason"});
-	if (const toml::table *table = file["source"].as_table())
-		for (const auto &[key, value] : *table)
+	if (const toml::table *sources = file["source"].as_table())
+		for (const auto &[key, value] : *sources)
 			texts.sources[std::string(key.str())] =
-				Entry(*table, "a source", mistakes).text(key.str());
+				Entry(*sources, "a source", mistakes).text(key.str());
 
-	const Entry unnamed(file["unnamed"].as_table() ? *file["unnamed"].as_table() : file,
-			    "[unnamed]", mistakes);
+	const toml::table *text = file["unnamed"].as_table();
+	const Entry unnamed(text ? *text : file, "[unnamed]", mistakes);
 	read_text(texts.unnamed, unnamed, topics, texts);
 
 	std::map<std::uint16_t, toml::source_region> seen;

@@ -85,7 +85,7 @@ std::vector<ReasonName> leaf_reasons(Isa isa)
 	for (const ReasonName &reason : reason_names(isa))
 		if (reason.code >= 0 && reason.code < other_reason)
 			all.push_back(reason);
-	all.push_back({other_reason, known_name(isa, other_reason)});
+	all.emplace_back(other_reason, known_name(isa, other_reason));
 	return all;
 }
 

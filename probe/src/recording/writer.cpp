@@ -23,7 +23,7 @@ namespace
 /// Throws std::invalid_argument if it cannot be read back.
 std::string checked(const Session &header)
 {
-	const std::string payload = encode(header);
+	std::string payload = encode(header);
 	try {
 		decode_session(content_of(payload));
 	} catch (const Damage &damage) {
