@@ -79,6 +79,23 @@ list() { # SET
     [ "$(list no-such-set)" = no-such-set ]
 }
 
+@test "what is installed for tests does not serve anything from then on" {
+    stub systemctl 'echo "systemctl $*" >>"$apt_log"'
+    install_check() { # COMMAND-BEFORE
+        : >"$apt_log"
+        as_another $'ID=debian\nVERSION_ID="12"' bash -euc "mount -t tmpfs tmpfs /run; $1; exec \$0 check" "$copy/scripts/install-packages"
+        grep -q ' install .* prometheus ' "$apt_log"
+    }
+    install_check 'mkdir -p /run/systemd/system'
+    [ "$(grep -c systemctl "$apt_log")" = 2 ]
+    for package in prometheus prometheus-node-exporter; do
+        grep -qx "systemctl --quiet disable --now $package.service" "$apt_log"
+    done
+    # Nor does it where nothing could.
+    install_check :
+    ! grep systemctl "$apt_log" || false
+}
+
 @test "every script asks for what it needs, and for the source with it" {
     printf '#!/bin/sh\necho "$@" >"$apt_log"\nexit 1\n' >"$copy/scripts/install-packages"
     while read -r wanted command; do
