@@ -98,9 +98,10 @@ Side load(const std::string &path)
 /// Per cent, "new" of what was not there.
 std::string change(double before, double after)
 {
-	if (before == after)
-		return "0.0";
-	return before > 0 ? fmt::format("{:+.1f}", 100 * (after - before) / before) : "new";
+	if (before <= 0)
+		return after > 0 ? "new" : "0.0";
+	const std::string s = fmt::format("{:+.1f}", 100 * (after - before) / before);
+	return s == "+0.0" || s == "-0.0" ? "0.0" : s;
 }
 
 /// What a side has of a reason, or of several.
@@ -190,12 +191,13 @@ int diff(const std::string &before, const std::string &after, const Display &dis
 		return times ? duration_text(amount.each) : grouped(cost(amount.count));
 	};
 	for (const Row &row : rows_of(a, b, rates, times)) {
-		const char *sign = row.a.exits == row.b.exits  ? ""
-				   : row.a.exits < row.b.exits ? "+"
-							       : "-";
+		const std::string difference = number(row.change());
+		const std::string sign = row.a.exits < row.b.exits ? "+" : "-";
 		table.add({row.name, number(row.a.exits), number(row.b.exits),
-			   sign + number(row.change()), change(row.a.exits, row.b.exits),
-			   cost_of(row.a), cost_of(row.b),
+			   difference.find_first_not_of("0.") == std::string::npos
+				   ? "0"
+				   : sign + difference,
+			   change(row.a.exits, row.b.exits), cost_of(row.a), cost_of(row.b),
 			   row.a.count.exits && row.b.count.exits ? change(row.a.each, row.b.each)
 								  : "-"},
 			  row.name == "TOTAL");

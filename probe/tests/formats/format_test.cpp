@@ -122,6 +122,29 @@ TEST(Table, ColoursAndHeadersAreOptional)
 	EXPECT_EQ(std::ranges::count(bare, '\n'), 5);
 }
 
+TEST(Layout, ShowsWhatFitsTheLeastExpendableFirst)
+{
+	using Shown = std::vector<bool>;
+	const std::vector<Slot> slots{{10, 0}, {5, 2}, {8, 1}, {1, 3}, {4, 2}};
+	EXPECT_EQ(fit(slots, 28), Shown({true, true, true, true, true}));
+	EXPECT_EQ(fit(slots, 27), Shown({true, true, true, false, true}));
+	EXPECT_EQ(fit(slots, 26), Shown({true, true, true, false, false}));
+	// What is expendable does not take the place of what is less so, however small it is.
+	EXPECT_EQ(fit(slots, 17), Shown({true, false, false, false, false}));
+	EXPECT_EQ(fit(slots, 1), Shown({true, false, false, false, false}));
+	EXPECT_EQ(fit({}, 1), Shown());
+}
+
+TEST(Layout, RatesOfASecond)
+{
+	EXPECT_EQ(rate(0), "0");
+	EXPECT_EQ(rate(0.26), "0.3");
+	EXPECT_EQ(rate(9.96), "10");
+	EXPECT_EQ(rate(1e30), "18,000,000,000,000,000,000");
+	EXPECT_EQ(rate(5, 0), "-");
+	EXPECT_EQ(rate(0, 0), "0");
+}
+
 TEST(Style, FollowsTheEnvironment)
 {
 	setenv("COLUMNS", "132", 1);
