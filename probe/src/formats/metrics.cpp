@@ -60,7 +60,8 @@ std::vector<Metric> metrics_of(const Report &report)
 	};
 
 	return {
-		{Type::info, "exitstat", "", "The counters; of another generation they began anew.",
+		{Type::info, "exitstat", "",
+		 "What the counters are; of another generation, they have begun anew.",
 		 [](const Report &r) {
 			 return fmt::format(
 				 R"({{abi="{}",emulated="{}",generation="{}",isa="{}",)"

@@ -133,9 +133,6 @@ std::vector<TopColumn> top_columns(const TopModel &model, const TopState &state,
 		if (!shown[i])
 			continue;
 		used += slots[i].width;
-		// A share without its number needs a name.
-		if (columns[i].head == "%" && !shown[i - 1])
-			columns[i].head = "%TIME";
 		those.push_back(std::move(columns[i]));
 	}
 	// A name is cut before the number next to it.

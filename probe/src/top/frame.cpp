@@ -32,7 +32,7 @@ constexpr std::string_view help_text[] = {
 	"Ctrl-L  q       repaint, quit",
 	"",
 	"EXITS/S         VM-Exits a second in the last interval; then per cent of TOTAL",
-	"%CPU            time in which KVM handled them, as per cent of one CPU's",
+	"%CPU            time in which KVM handled them, per cent of one CPU; of TOTAL",
 	"TIME/EXIT       that time for one VM-Exit",
 	"P50 P90 P99 MAX half, 90%, 99%, all of them took less, known by powers of two",
 	"TO USER  AWAY   a second: exits to userspace, time from VM-Exit to VM-Entry",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "top/terminal.hpp"
 
+#include "formats/layout.hpp"
+
 #include <clocale>
 #include <cstdlib>
 #include <stdexcept>
@@ -83,8 +85,7 @@ Terminal::Terminal(const TopSignals &signals, const std::string &type) : signals
 	leaveok(stdscr, TRUE);
 	curs_set(0);
 	define_keys();
-	const char *no_color = std::getenv("NO_COLOR");
-	if (!(no_color && *no_color) && has_colors() && start_color() == OK &&
+	if (style_of(STDOUT_FILENO).colour && has_colors() && start_color() == OK &&
 	    use_default_colors() == OK) {
 		colour = true;
 		init_pair(pair_trend, COLOR_CYAN, -1);

@@ -39,7 +39,7 @@ std::string of_one(const Report &report, Exposition form, bool buckets = false)
 TEST(Metrics, ForTheTextfileCollector)
 {
 	EXPECT_EQ("\n" + of_one(report(small_vmx()), Exposition::text), R"(
-# HELP exitstat_info The counters; of another generation they began anew.
+# HELP exitstat_info What the counters are; of another generation, they have begun anew.
 # TYPE exitstat_info gauge
 exitstat_info{abi="1",emulated="false",generation="9e3779b97f4a7c15",isa="vmx",version="0.1.0"} 1
 # HELP exitstat_counting 1 while the host counts VM-Exits; 0: no VM-Exits means nothing.

@@ -184,12 +184,16 @@ TEST(TopFrame, FitsAnySize)
 	message.per_vcpu = true;
 	message.news = "Note: the counters began anew, as the VM was restored or migrated.";
 	message.message = "CPU 3 does not exist, is offline or is not allowed to this process";
+	TopState cycles;
+	cycles.cycles = true;
+	cycles.sort = Sort::cycles;
 	TopState scrolled;
 	scrolled.scroll = 1'000;
 	scrolled.per_vcpu = true;
 
 	for (const TopModel &model : {busy_model(), vcpus, TopModel(Isa::vmx, 0)})
-		for (const TopState &state : {TopState{}, paused, help, prompt, message, scrolled})
+		for (const TopState &state :
+		     {TopState{}, paused, help, prompt, message, cycles, scrolled})
 			for (std::size_t width = 1; width < 130; width += width < 90 ? 1 : 7)
 				for (const std::size_t height :
 				     {1, 2, 3, 4, 5, 7, 8, 10, 12, 24, 60})
