@@ -142,6 +142,7 @@ std::vector<Row> rows_of(const Side &a, const Side &b, bool rates, bool times)
 				add(total.*amount, count);
 		}
 	std::vector<Row> rows;
+	rows.reserve(by_name.size() + 1);
 	for (auto &[name, row] : by_name)
 		rows.push_back(std::move(row));
 	rows.push_back(std::move(total));

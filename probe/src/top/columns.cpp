@@ -19,7 +19,7 @@ constexpr std::size_t trend_min = 8;
 
 /// A column of a bound of \p percent of a row's VM-Exits.
 TopColumn percentile_column(const TopModel &model, const Ticks &ticks, std::string head,
-			    std::size_t gap, int expendable, unsigned percent)
+			    int expendable, unsigned percent)
 {
 	const auto cell = [&ticks, percent](const TopRow &row) {
 		return ticks.bound(row.histogram, percent);
@@ -27,7 +27,7 @@ TopColumn percentile_column(const TopModel &model, const Ticks &ticks, std::stri
 	std::size_t width = ticks.are_time() ? 7 : 5;
 	for (const TopRow &row : model.rows())
 		width = std::max(width, cell(row).size());
-	return {std::move(head), gap, width, expendable, {}, cell};
+	return {std::move(head), 2, width, expendable, {}, cell};
 }
 
 /// All that there can be, from left to right.
@@ -81,10 +81,10 @@ std::vector<TopColumn> all_columns(const TopModel &model, const TopState &state,
 				   return row.exits > 0 ? ticks.text(row.cost()) : "-";
 			   }});
 	if (has_histograms(info, state.per_vcpu ? Scope::vcpu : Scope::vm)) {
-		columns.push_back(percentile_column(model, ticks, "P50", 2, 7, 50));
-		columns.push_back(percentile_column(model, ticks, "P90", 1, 10, 90));
-		columns.push_back(percentile_column(model, ticks, "P99", 1, 5, 99));
-		columns.push_back(percentile_column(model, ticks, "MAX", 1, 11, 100));
+		columns.push_back(percentile_column(model, ticks, "P50", 8, 50));
+		columns.push_back(percentile_column(model, ticks, "P90", 10, 90));
+		columns.push_back(percentile_column(model, ticks, "P99", 5, 99));
+		columns.push_back(percentile_column(model, ticks, "MAX", 11, 100));
 	}
 	// Reading it of each vCPU as well would take twice as many CPUIDs.
 	if (!state.per_vcpu && info.has(View::away)) {
@@ -94,7 +94,7 @@ std::vector<TopColumn> all_columns(const TopModel &model, const TopState &state,
 		columns.push_back({"AWAY",
 				   2,
 				   timed ? 6 : wide("AWAY", ticks.text(widest.away_cycles)),
-				   8,
+				   timed ? 7 : 9,
 				   {},
 				   [&ticks](const TopRow &row) {
 					   return ticks.text(row.away_cycles);
@@ -124,6 +124,7 @@ std::vector<TopColumn> top_columns(const TopModel &model, const TopState &state,
 		own->expendable = std::min(own->expendable, 1);
 
 	std::vector<Slot> slots;
+	slots.reserve(columns.size());
 	for (const TopColumn &column : columns)
 		slots.push_back({column.gap + column.width, column.expendable});
 	const std::vector<bool> shown = fit(slots, width);

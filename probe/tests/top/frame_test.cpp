@@ -41,12 +41,12 @@ TEST(TopFrame, At80x24)
 	EXPECT_EQ(page(top_frame(busy_model(), {}, vmx, false, {80, 24, true})), R"(
 exitstat: whole VM, 2 vCPUs, VMX                 every 1 s, counters 3:04:12 old
 1,344 VM-Exits/s, 0.26% of one CPU, exitstat's own 100 left out
-REASON              EXITS/S     %    %CPU  TIME/EXIT      P50     P99      TREND
-TOTAL                 1,344 100.0    0.26     1.9 us  <2.0 us  <66 us         ▄▄
-IDLE                    150     -    0.15      10 us   <16 us  <16 us         ▂▆
-EPT_VIOLATION         1,234  91.8    0.25     2.0 us  <2.0 us  <66 us         ▄▄
-EXTERNAL_INTERRUPT      100   7.4    0.01     1.0 us  <1.0 us <1.0 us         ▄▄
-CPUID                    10   0.7    0.00     600 ns  <512 ns <512 ns         ▄▄
+REASON              EXITS/S     %    %CPU  TIME/EXIT      P99    AWAY      TREND
+TOTAL                 1,344 100.0    0.26     1.9 us   <66 us  7.8 ms         ▄▄
+IDLE                    150     -    0.15      10 us   <16 us  4.5 ms         ▂▆
+EPT_VIOLATION         1,234  91.8    0.25     2.0 us   <66 us  7.4 ms         ▄▄
+EXTERNAL_INTERRUPT      100   7.4    0.01     1.0 us  <1.0 us  300 us         ▄▄
+CPUID                    10   0.7    0.00     600 ns  <512 ns  118 us         ▄▄
 
 
 
@@ -76,12 +76,12 @@ TEST(TopFrame, CyclesAt80x10)
 	EXPECT_EQ(page(top_frame(model, state, vmx, false, {80, 10, true})), R"(
 exitstat: whole VM, 2 vCPUs, VMX                 every 1 s, counters 3:04:12 old
 1,344 VM-Exits/s, 5,148,000 cycles/s, exitstat's own 100 left out
-REASON              EXITS/S     %   CYCLES/S  CYC/EXIT    P50   P99        TREND
-TOTAL                 1,344 100.0  5,148,000     3,830    <4K <128K           ▄▄
-IDLE                    150     -  3,000,000    20,000   <32K  <32K           ▂▆
-EPT_VIOLATION         1,234  91.8  4,936,000     4,000    <4K <128K           ▄▄
-EXTERNAL_INTERRUPT      100   7.4    200,000     2,000    <2K   <2K           ▄▄
-CPUID                    10   0.7     12,000     1,200    <1K   <1K           ▄▄
+REASON              EXITS/S     %   CYCLES/S  CYC/EXIT    P50    P99       TREND
+TOTAL                 1,344 100.0  5,148,000     3,830    <4K  <128K          ▄▄
+IDLE                    150     -  3,000,000    20,000   <32K   <32K          ▂▆
+EPT_VIOLATION         1,234  91.8  4,936,000     4,000    <4K  <128K          ▄▄
+EXTERNAL_INTERRUPT      100   7.4    200,000     2,000    <2K    <2K          ▄▄
+CPUID                    10   0.7     12,000     1,200    <1K    <1K          ▄▄
 
 h help  q quit  v vCPUs  p pause  e c x n order  t time                by cycles
 )");
@@ -92,14 +92,14 @@ TEST(TopFrame, At200x50)
 	const auto lines = text(top_frame(busy_model(), {}, vmx, false, {200, 50, false}));
 	ASSERT_EQ(lines.size(), 50U);
 	EXPECT_TRUE(lines[2].starts_with(
-		"REASON              EXITS/S     %    %CPU     %  TIME/EXIT      P50     P90     "
-		"P99     MAX  TO USER    AWAY  "))
+		"REASON              EXITS/S     %    %CPU     %  TIME/EXIT      P50      P90      "
+		"P99      MAX  TO USER    AWAY  "))
 		<< lines[2];
 	EXPECT_TRUE(lines[2].ends_with("   TREND"));
 	EXPECT_TRUE(lines[4].ends_with("  :*")) << lines[4];
 	EXPECT_TRUE(lines[5].starts_with(
-		"EPT_VIOLATION         1,234  91.8    0.25  95.9     2.0 us  <2.0 us <2.0 us  "
-		"<66 us  <66 us        0    0 ns  "))
+		"EPT_VIOLATION         1,234  91.8    0.25  95.9     2.0 us  <2.0 us  <2.0 us   "
+		"<66 us   <66 us        0  7.4 ms  "))
 		<< lines[5];
 }
 

@@ -33,7 +33,7 @@ inline Snapshot snapshot(std::chrono::nanoseconds time, std::vector<Seen> seen,
 	s.ticks = std::uint64_t(2 * time.count()); // at 2 GHz
 	s.own_exits = own_exits;
 	for (auto &[code, count, histogram] : seen) {
-		s.reasons.push_back({count, code, 0, 0, std::move(histogram)});
+		s.reasons.push_back({count, code, 0, 3 * count.cycles, std::move(histogram)});
 		s.total.exits += count.exits;
 		s.total.cycles += count.cycles;
 	}
