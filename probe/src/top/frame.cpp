@@ -183,9 +183,10 @@ private:
 			// The guest's own uptime would say nothing of them: it may boot again.
 			if (const auto age = Ticks(info, emulated).ns(double(model.age()));
 			    age && *age > 0)
-				right.text += fmt::format(
-					", counters {} old",
-					clock_text(std::chrono::nanoseconds(std::int64_t(*age))));
+				right.text +=
+					fmt::format(", counters {} old",
+						    clock_text(std::chrono::nanoseconds(
+							    std::int64_t(std::min(*age, 9.2e18)))));
 		}
 		const std::size_t used = columns_of(line) + 2 + columns_of(right.text) + 2;
 		const std::uint32_t vcpus = model.vcpus() ? model.vcpus() : info.vcpus;

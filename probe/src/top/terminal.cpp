@@ -136,7 +136,7 @@ void Terminal::repaint()
 	clearok(curscr, TRUE);
 }
 
-void Terminal::draw(const TopFrame &frame)
+void Terminal::draw(const TopFrame &frame) const
 {
 	werase(stdscr);
 	for (std::size_t y = 0; y < frame.lines.size(); y++) {

@@ -37,7 +37,7 @@ public:
 	void repaint();
 
 	/// What does not change is not sent, so there is nothing to flicker.
-	void draw(const TopFrame &frame);
+	void draw(const TopFrame &frame) const;
 
 	/// A key that was pressed, -1 if none was.
 	int key();
