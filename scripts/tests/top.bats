@@ -153,7 +153,7 @@ press() {
         screen | grep -Eq "^ *$cpu  MSR_WRITE +[0-9,]+ +[0-9.]+ "
     }
     await has_row
-    shows "exitstat: each vCPU, 2 vCPUs"
+    screen | grep -Eq '^exitstat: (each vCPU, 2|1 of 2) vCPUs, '
     screen | grep -Eq "^ *$cpu  HLT +[0-9,]+ +- "
     lacks P99
     press v

@@ -191,8 +191,12 @@ private:
 		const std::size_t used = columns_of(line) + 2 + columns_of(right.text) + 2;
 		const std::uint32_t vcpus = model.vcpus() ? model.vcpus() : info.vcpus;
 		const std::string count = fmt::format("{} vCPU{}", vcpus, vcpus == 1 ? "" : "s");
-		std::vector<std::string> items{state.per_vcpu ? "each vCPU" : "whole VM", count,
+		const bool some = model.cpus() && model.cpus() < vcpus;
+		std::vector<std::string> items{some ? fmt::format("{} of {}", model.cpus(), count)
+						    : count,
 					       info.isa == Isa::vmx ? "VMX" : "SVM"};
+		if (!some)
+			items.insert(items.begin(), state.per_vcpu ? "each vCPU" : "whole VM");
 		if (info.tsc_khz && !ticks.are_time())
 			items.push_back(fmt::format("TSC {}.{:03} MHz", info.tsc_khz / 1000,
 						    info.tsc_khz % 1000));

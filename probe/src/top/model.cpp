@@ -25,8 +25,10 @@ void TopModel::add(std::vector<TopReading> readings)
 		Delta delta;
 	};
 	std::vector<Interval> intervals;
+	last_cpus = 0;
 	for (TopReading &reading : readings) {
 		last_vcpus = reading.snapshot.vcpus;
+		last_cpus += reading.cpu.has_value();
 		last_counting = reading.snapshot.counting;
 		last_ticks = reading.snapshot.ticks;
 		most.cpu = std::max(most.cpu, reading.cpu.value_or(0));

@@ -124,6 +124,12 @@ public:
 		return last_vcpus;
 	}
 
+	/// How many of them were read, one by one; 0 if it was the whole VM.
+	std::size_t cpus() const
+	{
+		return last_cpus;
+	}
+
 	/// Whether VM-Exits were being counted then.
 	bool counting() const
 	{
@@ -153,6 +159,7 @@ private:
 	TopRow sum{}, idle_sum{};
 	std::uint64_t own = 0;
 	std::uint32_t last_vcpus = 0;
+	std::size_t last_cpus = 0;
 	bool last_counting = true;
 	std::uint64_t last_ticks = 0;
 	Widest most{};

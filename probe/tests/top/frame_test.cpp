@@ -281,6 +281,17 @@ TEST(TopFrame, IdleVcpusAreNoTrouble)
 	EXPECT_EQ(lines[5], "No VM-Exits but those of idle vCPUs.");
 }
 
+TEST(TopFrame, SomeOfTheVcpus)
+{
+	TopState state;
+	state.per_vcpu = true;
+	TopModel model(Isa::vmx, own_cost);
+	for (std::uint64_t t = 0; t < 2; t++)
+		model.add({{1, snapshot(std::chrono::seconds(t), {{48, {t, t}}})}});
+	EXPECT_TRUE(text(top_frame(model, state, vmx, false, {80, 8}))[0].starts_with(
+		"exitstat: 1 of 2 vCPUs, VMX  "));
+}
+
 TEST(TopFrame, BeforeTheFirstInterval)
 {
 	TopModel model(Isa::vmx, own_cost);
