@@ -41,7 +41,8 @@ TEST(Metrics, ForTheTextfileCollector)
 	EXPECT_EQ("\n" + of_one(report(small_vmx()), Exposition::text), R"(
 # HELP exitstat_info What the counters are; of another generation, they have begun anew.
 # TYPE exitstat_info gauge
-exitstat_info{abi="1",emulated="false",generation="9e3779b97f4a7c15",isa="vmx",version="0.1.0"} 1
+exitstat_info{abi="1",emulated="false",generation="9e3779b97f4a7c15",isa="vmx",version=")" EXITSTAT_VERSION
+									R"("} 1
 # HELP exitstat_counting 1 while the host counts VM-Exits; 0: no VM-Exits means nothing.
 # TYPE exitstat_counting gauge
 exitstat_counting 1
