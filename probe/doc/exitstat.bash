@@ -18,30 +18,38 @@ _exitstat() {
                 fi
                 return
                 ;;
-            top | record | report | plot | explain | diff) subcommand=${subcommand:-${COMP_WORDS[i]}} ;;
+            top | record | report | plot | hist | explain | diff) subcommand=${subcommand:-${COMP_WORDS[i]}} ;;
         esac
     done
 
     case $last in
-        --sort) words=(exits cycles cost name code) ;;
+        --sort) words=(exits time away cost name code) ;;
+        --reason | --exclude) mapfile -t words < <(exitstat explain --sort name 2>/dev/null | awk '{ print $1 }') ;;
         --vcpu) mapfile -t words < <(echo all && compgen -G '/sys/devices/system/cpu/cpu[0-9]*' | sed 's/.*cpu//') ;;
         -o | --output)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
             ;;
-        -i | --interval) return ;;
+        -i | --interval | -r | --repeat) return ;;
     esac
     if ((${#words[@]} == 0)); then
         case $subcommand in
             '')
-                words=(top record report plot explain diff --json --csv --prometheus --openmetrics --buckets --raw --output -o
-                    --sort --vcpu --no-header --no-first --self-check --help -h --version --)
+                words=(top record report plot hist explain diff --all-columns -x --all-rows -a --reason --exclude
+                    --cycles --json --csv --prometheus --openmetrics --buckets --raw --output -o --sort --vcpu
+                    --timestamp -t --repeat -r --no-header --no-first --self-check --help -h --version --)
                 ;;
-            top) words=(--sort --vcpu --help) ;;
+            top) words=(--cycles --sort --vcpu --help) ;;
             record) words=(--output -o --interval -i --help --) ;;
-            report) words=(--json --csv --output -o --sort --no-header --help) ;;
+            report)
+                words=(--all-columns -x --all-rows -a --reason --exclude --cycles --json --csv --output -o --sort
+                    --no-header --help)
+                ;;
             plot) words=(--output -o --help) ;;
-            explain) mapfile -t words < <(exitstat explain --sort name 2>/dev/null | awk '{ print $1 }' && echo --help) ;;
+            hist | explain)
+                mapfile -t words < <(exitstat explain --sort name 2>/dev/null | awk '{ print $1 }')
+                words+=(--output -o --help)
+                ;;
             diff) words=(--output -o --no-header --help) ;;
         esac
         case $subcommand in

@@ -7,9 +7,9 @@ load exitstat-helpers
     run -7 --separate-stderr exitstat_model --sort code -- \
         sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS; echo 10 3 3600 >>$MODEL_COUNTS; cat; exit 7" <<<"from stdin"
     [ "$output" = "from stdin" ]
-    [[ $stderr =~ ^"VM-Exits during sh -c " ]]
-    grep -Eq '^CPUID +3 .* 3,600 ' <<<"$stderr"
-    grep -Eq '^EPT_VIOLATION +1,000 .* 5,000,000 ' <<<"$stderr"
+    head -n 1 <<<"$stderr" | grep -Eq '^VM-Exits took [0-9.]+% of the time of 2 vCPUs during sh -c .*, [0-9]+\.[0-9]{2} s$'
+    grep -Eq '^CPUID +3 .* 1\.5 us ' <<<"$stderr"
+    grep -Eq '^EPT_VIOLATION +1,000 .* 2\.0 ms ' <<<"$stderr"
     grep -Eq '^TOTAL +1,003 ' <<<"$stderr"
     grep -Eq '^[0-9]+ VM-Exits that exitstat caused itself are left out\.$' <<<"$stderr"
 }
@@ -46,6 +46,37 @@ load exitstat-helpers
     until [ "$(stat -c %s file)" -gt $((now + 100)) ]; do sleep 0.02; done
     kill "$!"
     wait "$!"
+    MODEL_RATE=1000 exitstat_model record -i 0.02 -o busy -- sleep 0.1
+    env --ignore-signal=CHLD exitstat_model plot busy -o out.svg
+}
+
+@test "-r runs a command again and again: means and deviations, or each run" {
+    run -0 --separate-stderr exitstat_model -r 3 -- sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS; echo run"
+    [ "$output" = $'run\nrun\nrun' ]
+    head -n 1 <<<"$stderr" | grep -Eq '^VM-Exits during sh -c .*: means of 3 runs of [0-9.]+ s \(\+- [0-9.]+%\)$'
+    grep -Eqx 'EPT_VIOLATION +1,000 +0\.0% +2\.0 ms +0\.0%' <<<"$stderr"
+    exitstat_model -r 3 --json -o runs -- true
+    [ "$(jq -r .period runs | tr '\n' ' ')" = "command command command " ]
+    # The status is the last that is not 0, and a signal ends it.
+    : >count
+    run -5 exitstat_model -r 4 -o report -- sh -c 'echo >>count; [ $(wc -l <count) != 2 ] || exit 5'
+    [ "$(wc -l <count)" = 4 ]
+    : >count
+    run -143 exitstat_model -r 4 -o report -- sh -c 'echo >>count; kill $$'
+    [ "$(wc -l <count)" = 1 ]
+}
+
+@test "hist draws one reason, since the start or of a command" {
+    exitstat_model hist io >hist
+    head -n 1 hist | grep -qx 'IO_INSTRUCTION: 12,345 VM-Exits since the counters began, 0:16:40 ago'
+    [ "$(sed -n '3,$p' hist | awk -F'[:|]' '{ gsub(",", "", $2); sum += $2 } END { print sum }')" = 12345 ]
+    run -3 --separate-stderr exitstat_model hist EPT_VIOLATION --cycles -- \
+        sh -c "echo 48 1000 5000000 >>$MODEL_COUNTS; exit 3"
+    grep -Eq '^ +4K -> 8K +: +1,000  \|\*+\|$' <<<"$stderr"
+    run -1 --separate-stderr exitstat_model hist npf
+    [ "$stderr" = 'exitstat: there is no exit reason "npf" of VMX' ]
+    run -1 --separate-stderr env MODEL_VIEWS=0x27 exitstat_model hist CPUID
+    [ "$stderr" = "exitstat: the hypervisor's exit statistics have no histograms" ]
 }
 
 @test "SIGINT ends the command, and exitstat shows the report and ends by SIGINT" {
@@ -75,12 +106,17 @@ load exitstat-helpers
 @test "intervals: the first since the start, then what happened, as often as asked" {
     MODEL_RATE=100000 exitstat_model 0.02 4 >lines
     [ "$(wc -l <lines)" = 5 ]
-    head -n 1 lines | grep -Eq '^ *EXITS/S +%CPU +CYC/EXIT +IO_INSTRUCTION +EPT_VIOLATION '
+    head -n 1 lines | grep -Eq '^ *EXITS/S +%CPU +TIME/EXIT +IDLE/S +IO_INSTRUCTION +EPT_VIOLATION '
     exitstat_model --no-first --no-header 0.02 2 >lines
     [ "$(wc -l <lines)" = 2 ]
     awk '$1 != 0 { exit 1 }' lines
     exitstat_model --csv 0.02 2 >csv
     [ "$(grep -c '^uptime,' csv)" = 1 ]
+    MODEL_RATE=100000 exitstat_model -x -t 0.02 2 >tables
+    [ "$(grep -Ec '^[0-9]{2}:[0-9]{2}:[0-9]{2}$' tables)" = 2 ]
+    [ "$(grep -c '^TOTAL' tables)" = 4 ] # two tables each
+    exitstat_model -t 0.02 2 | grep -Eq '^[0-9]{2}:[0-9]{2}:[0-9]{2} +[0-9]'
+    exitstat_model --exclude IO,10 0.02 1 | head -n 1 | grep -Eq ' IDLE/S +EPT_VIOLATION +REST$'
     exitstat_model --vcpu 0 0.02 2 | head -n 1 | grep -q '^ CPU '
 }
 

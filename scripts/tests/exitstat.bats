@@ -217,7 +217,7 @@ words_of_help() {
                  printf "%s\n" "${COMPREPLY[@]}"' - "$root" "$@"
     }
     complete_words exitstat --o | grep -qx -e --openmetrics
-    complete_words exitstat --sort c | sort | tr '\n' ' ' | grep -qx 'code cost cycles '
+    complete_words exitstat --sort c | sort | tr '\n' ' ' | grep -qx 'code cost '
     complete_words exitstat re | sort | tr '\n' ' ' | grep -qx 'record report '
     complete_words exitstat explain EPT_V | grep -qx EPT_VIOLATION
     complete_words exitstat -- tru | grep -qx true

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/output.hpp"
+#include "formats/choice.hpp"
 #include "formats/report.hpp"
 #include "recording/recording.hpp"
 
@@ -35,6 +36,19 @@ struct Display {
 	Output output{1};
 	Style style{};
 	bool buckets = false; ///< metrics: histograms as well
+	Detail detail{};
+	Choice choice{};
+	bool clock = false; ///< intervals are told with the time of day
+};
+
+/// A reading of the leaf, and what the guest's kernel tells besides.
+struct Reading : Snapshot {
+	Reading(Snapshot snapshot, std::optional<std::chrono::nanoseconds> steal = {})
+		: Snapshot(std::move(snapshot)), steal(steal)
+	{
+	}
+
+	std::optional<std::chrono::nanoseconds> steal; ///< steal_time()
 };
 
 /// What is read, and where it is.
@@ -42,10 +56,10 @@ struct Machine {
 	Reader &reader;
 	bool emulated;
 
-	Report report(const Snapshot &snapshot, std::optional<int> cpu) const;
+	Report report(const Reading &reading, std::optional<int> cpu) const;
 
 	/// The difference between two readings, without our own VM-Exits.
-	Report delta(const Snapshot &later, const Snapshot &earlier, Period period,
+	Report delta(const Reading &later, const Reading &earlier, Period period,
 		     std::uint64_t own_cycles, std::optional<int> cpu = {}) const;
 };
 
@@ -66,7 +80,7 @@ private:
 };
 
 /// The whole VM, or the vCPU that is this CPU.
-Snapshot read(Reader &reader, std::optional<int> cpu, Details details);
+Reading read(Reader &reader, std::optional<int> cpu, Details details);
 
 /// One report since the VM started, of the whole VM or of each of \p cpus.
 int show(const Machine &machine, const std::vector<int> &cpus, const Display &display);
@@ -89,9 +103,30 @@ struct Interval {
 int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &interval,
 	  const Display &display);
 
-/// What happens while a command runs. The status is the command's.
-int run_command(const Machine &machine, const std::vector<std::string> &command,
+/// What happens while a command runs, so many times. The status is the command's, of several runs
+/// the last that is not 0.
+int run_command(const Machine &machine, const std::vector<std::string> &command, unsigned runs,
 		const Display &display);
+
+/// What happened while a command ran; nothing, if the counters began anew meanwhile, of which it
+/// has complained then.
+struct Ran {
+	std::optional<Report> report{};
+	int wait_status = 0; ///< of the command, see exit_as()
+
+	/// The status to end with, as the command did, or a failure if there is nothing to show.
+	int status() const;
+};
+
+/// Throws CannotRun.
+Ran run_once(const Machine &machine, const std::vector<std::string> &command);
+
+/// How long the VM-Exits of a reason took, since the start or while a command runs.
+int show_histogram(const Machine &machine, const std::string &what,
+		   const std::vector<std::string> &command, const Display &display);
+
+/// Plot the last session of a recording.
+int plot_recording(const std::string &file, const std::string &picture);
 
 /// Write a recording, while a command runs or until a signal ends it.
 int record(const Machine &machine, const std::string &path, std::chrono::nanoseconds interval,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "commands/commands.hpp"
+#include "core/steal.hpp"
+
+#include <algorithm>
 
 namespace exitstat
 {
@@ -28,25 +31,28 @@ void Scopes::each(const std::function<void(std::optional<int> cpu)> &read)
 			complain(e.what());
 }
 
-Snapshot read(Reader &reader, std::optional<int> cpu, Details details)
+Reading read(Reader &reader, std::optional<int> cpu, Details details)
 {
-	return cpu ? reader.read_cpu(*cpu, details) : reader.read(details);
+	return {cpu ? reader.read_cpu(*cpu, details) : reader.read(details), steal_time(cpu)};
 }
 
-Report Machine::report(const Snapshot &snapshot, std::optional<int> cpu) const
+Report Machine::report(const Reading &reading, std::optional<int> cpu) const
 {
-	Report report{reader.info(), since_start(reader.info(), snapshot), cpu, emulated};
-	report.info.vcpus = snapshot.vcpus;
-	report.uptime = snapshot.time;
+	Report report{reader.info(), since_start(reader.info(), reading), cpu, emulated};
+	report.info.vcpus = reading.vcpus;
+	report.uptime = reading.time;
+	report.steal = reading.steal;
 	return report;
 }
 
-Report Machine::delta(const Snapshot &later, const Snapshot &earlier, Period period,
+Report Machine::delta(const Reading &later, const Reading &earlier, Period period,
 		      std::uint64_t own_cycles, std::optional<int> cpu) const
 {
 	Report delta = report(later, cpu);
 	delta.period = period;
 	delta.delta = without_own(difference(later, earlier), reader.info().isa, own_cycles);
+	if (later.steal && earlier.steal)
+		delta.steal = std::max(*later.steal - *earlier.steal, std::chrono::nanoseconds(0));
 	return delta;
 }
 

@@ -48,7 +48,8 @@ int show_recording(const std::string &path, const Display &display)
 			samples.size(), samples.size() == 1 ? "" : "s",
 			anew ? "; the counters had begun anew" : ""));
 		if (!samples.empty())
-			printer.expect(difference(samples.back(), samples.front()).reasons);
+			printer.expect(difference(samples.back(), samples.front()),
+				       session.info.isa);
 		for (std::size_t i = 1; i < samples.size(); i++)
 			printer.line(report(samples[i], samples[i - 1], Period::interval));
 		if (display.format != Format::table)

@@ -3,11 +3,18 @@
 #include "core/child.hpp"
 #include "formats/printer.hpp"
 
+#include <sys/wait.h>
+
 namespace exitstat
 {
 
-int run_command(const Machine &machine, const std::vector<std::string> &command,
-		const Display &display)
+int Ran::status() const
+{
+	const int as_it_did = exit_as(wait_status);
+	return as_it_did == ok && !report ? failed : as_it_did;
+}
+
+Ran run_once(const Machine &machine, const std::vector<std::string> &command)
 {
 	Reader &reader = machine.reader;
 	const std::uint64_t own_cycles = reader.own_cycles_per_exit(Details::all);
@@ -15,23 +22,45 @@ int run_command(const Machine &machine, const std::vector<std::string> &command,
 	Child child(command, signals);
 
 	// The process is there and waits, so that its creation is not counted.
-	const Snapshot before = reader.read(Details::all);
+	const Reading before = read(reader, std::nullopt, Details::all);
 	child.start();
-	const int status = child.wait(signals, std::nullopt, [] {});
+	Ran ran{.wait_status = child.wait(signals, std::nullopt, [] {})};
 	try {
-		Report report = machine.delta(reader.read(Details::all), before, Period::command,
-					      own_cycles);
-		report.command = command;
-		Printer printer(display, false);
-		printer.page(report);
-		printer.flush();
+		ran.report = machine.delta(read(reader, std::nullopt, Details::all), before,
+					   Period::command, own_cycles);
+		ran.report->command = command;
 	} catch (const OtherGeneration &e) {
 		complain("cannot tell what happened during " + shell_words(command) + ": " +
 			 e.what());
-		const int as_it_did = exit_as(status);
-		return as_it_did == ok ? failed : as_it_did;
 	}
-	return exit_as(status);
+	return ran;
+}
+
+int run_command(const Machine &machine, const std::vector<std::string> &command, unsigned runs,
+		const Display &display)
+{
+	std::vector<Report> reports;
+	Ran last;
+	for (unsigned i = 0; i < runs; i++) {
+		Ran ran = run_once(machine, command);
+		if (ran.report)
+			reports.push_back(*ran.report);
+		if (i == 0 || ran.wait_status || !ran.report)
+			last = std::move(ran);
+		// Who interrupts a command does not want to have it again.
+		if (WIFSIGNALED(last.wait_status))
+			break;
+	}
+	if (reports.empty())
+		return last.status();
+	Printer printer(display, false);
+	if (runs > 1)
+		printer.runs(reports);
+	else
+		for (const Report &report : reports)
+			printer.page(report);
+	printer.flush();
+	return last.status();
 }
 
 } // namespace exitstat

@@ -29,7 +29,9 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 	Reader &reader = machine.reader;
 	Scopes scopes(cpus);
 	// A line has no room for details.
-	const Details details = display.format == Format::table ? Details::none : Details::all;
+	const Details details = display.format == Format::table && !display.detail.columns
+					? Details::none
+					: Details::all;
 	const bool totals = is_metrics(display.format);
 	std::uint64_t own_cycles = reader.own_cycles_per_exit(details);
 	Snapshot told;
@@ -46,14 +48,14 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 	};
 
 	Printer printer(display, !cpus.empty());
-	std::map<std::optional<int>, Snapshot> last;
+	std::map<std::optional<int>, Reading> last;
 	scopes.each([&](std::optional<int> cpu) {
-		const Snapshot now = read(reader, cpu, details);
+		const Reading now = read(reader, cpu, details);
 		tell(now);
-		printer.expect(now.reasons);
+		printer.expect(since_start(reader.info(), now), reader.info().isa);
 		if (interval.first || totals)
 			printer.line(machine.report(now, cpu));
-		last[cpu] = now;
+		last.insert_or_assign(cpu, now);
 	});
 	std::uint64_t shown = interval.first || totals;
 	if (shown)
@@ -69,7 +71,7 @@ int watch(const Machine &machine, const std::vector<int> &cpus, const Interval &
 		bool anew = false;
 		has_news = false;
 		scopes.each([&](std::optional<int> cpu) {
-			const Snapshot now = read(reader, cpu, details);
+			const Reading now = read(reader, cpu, details);
 			tell(now);
 			const auto [then, is_first] = last.try_emplace(cpu, now);
 			if (totals)

@@ -31,6 +31,24 @@ constexpr int terminating[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
 } // namespace
 
+Children::Children()
+{
+	struct sigaction action {
+	};
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, &before);
+}
+
+Children::~Children()
+{
+	give_back();
+}
+
+void Children::give_back() const
+{
+	sigaction(SIGCHLD, &before, nullptr);
+}
+
 Signals::Signals()
 {
 	sigset_t ours;
@@ -44,22 +62,17 @@ Signals::Signals()
 	waiting = signalfd(-1, &ours, SFD_CLOEXEC);
 	if (waiting < 0 || sigprocmask(SIG_BLOCK, &ours, &mask))
 		fail("cannot block signals");
-	// Where it is ignored nobody learns how a child has ended.
-	struct sigaction action {
-	};
-	action.sa_handler = SIG_DFL;
-	sigaction(SIGCHLD, &action, &of_children);
 }
 
 Signals::~Signals()
 {
 	close(waiting);
-	give_back();
+	sigprocmask(SIG_SETMASK, &mask, nullptr);
 }
 
 void Signals::give_back() const
 {
-	sigaction(SIGCHLD, &of_children, nullptr);
+	children.give_back();
 	sigprocmask(SIG_SETMASK, &mask, nullptr);
 }
 

@@ -25,6 +25,23 @@ struct CannotRun : std::runtime_error {
 	}
 };
 
+/// As long as it lives, a child's end can be waited for, also where SIGCHLD is ignored: nobody
+/// would learn how it has ended.
+class Children
+{
+public:
+	Children();
+	~Children();
+	Children(const Children &) = delete;
+	Children &operator=(const Children &) = delete;
+
+	/// In a child: what it would have of SIGCHLD without us.
+	void give_back() const;
+
+private:
+	struct sigaction before;
+};
+
 /// As long as it lives, the signals that end a program wait until they are asked for. A child's end
 /// is none of them: see Child::wait().
 class Signals
@@ -44,8 +61,8 @@ public:
 
 private:
 	sigset_t mask;
-	struct sigaction of_children;
 	int waiting; ///< signalfd
+	Children children{};
 };
 
 /// A process that is there, and executes the command when it is told to.

@@ -1,30 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "core/time.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
 namespace exitstat
 {
 
-namespace
+std::string grouped(std::uint64_t value)
 {
-
-std::string grouped_whole(double value)
-{
-	std::string s = fmt::format("{:.0f}", value);
+	std::string s = std::to_string(value);
 	for (auto at = int(s.size()) - 3; at > 0; at -= 3)
 		s.insert(std::size_t(at), ",");
 	return s;
 }
 
-} // namespace
-
 std::string Ticks::text(double cycles) const
 {
-	return are_time() ? duration_text(cycles * ns_each) : grouped_whole(cycles);
+	return are_time() ? duration_text(cycles * ns_each)
+			  : grouped(std::uint64_t(std::clamp(cycles + 0.5, 0.0, 1.8e19)));
 }
 
 std::string Ticks::power_of_two(unsigned power) const
@@ -57,6 +55,13 @@ std::string duration_text(double ns)
 			   ns < 9.95 && ns > 0 ? fmt::format("{:.1f}", ns)
 					       : fmt::format("{:.0f}", ns),
 			   units[unit]);
+}
+
+std::string clock_of_day()
+{
+	const auto now = std::chrono::system_clock::now();
+	return fmt::format("{:%H:%M:%S}",
+			   fmt::localtime(std::chrono::system_clock::to_time_t(now)));
 }
 
 std::string clock_text(std::chrono::nanoseconds time)

@@ -5,6 +5,7 @@
 
 #include "core/library.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,9 @@
 
 namespace exitstat
 {
+
+/// 1234567 as "1,234,567". Not by locale: a tiny guest has no locale files.
+std::string grouped(std::uint64_t value);
 
 class Ticks
 {
@@ -32,7 +36,7 @@ public:
 	{
 		if (!are_time())
 			return std::nullopt;
-		return cycles * ns_each;
+		return std::min(cycles * ns_each, 1.8e19); // as 64 bits can hold
 	}
 
 	/// "1.7 us"; "4,321" where cycles are not time.
@@ -51,6 +55,9 @@ private:
 
 /// Nanoseconds with their unit, to two digits or to whole ones: "1.7 us", "340 ns", "12 s".
 std::string duration_text(double ns);
+
+/// "12:34:56", by the local time zone.
+std::string clock_of_day();
 
 /// Seconds since boot, or of any other long time: "3:04:12", "12d 3:04".
 std::string clock_text(std::chrono::nanoseconds time);

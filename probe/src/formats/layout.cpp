@@ -52,14 +52,6 @@ Style style_of(int fd)
 	return style;
 }
 
-std::string grouped(std::uint64_t value)
-{
-	std::string s = std::to_string(value);
-	for (auto at = int(s.size()) - 3; at > 0; at -= 3)
-		s.insert(std::size_t(at), ",");
-	return s;
-}
-
 std::string percent(double part, double whole)
 {
 	return whole > 0 ? fmt::format("{:.1f}", 100 * part / whole) : "-";

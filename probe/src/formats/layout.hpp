@@ -3,6 +3,8 @@
 /// How text is laid out: numbers for reading, and tables as wide as the terminal.
 #pragma once
 
+#include "core/time.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,9 +24,6 @@ struct Style {
 /// The style of a file descriptor: a terminal has its own size, and colours unless NO_COLOR is set
 /// or TERM is dumb. Anything else has the width that the environment's COLUMNS says, 80 without.
 Style style_of(int fd);
-
-/// 1234567 as "1,234,567". Not by locale: a tiny guest has no locale files.
-std::string grouped(std::uint64_t value);
 
 /// "12.3", "-" of nothing.
 std::string percent(double part, double whole);

@@ -20,9 +20,11 @@ std::size_t width_of(const std::string &name)
 
 } // namespace
 
-void Lines::expect(std::span<const ReasonCount> reasons)
+void Lines::expect(std::span<const ReasonCount> reasons, Isa isa)
 {
 	for (const ReasonCount &reason : reasons) {
+		if (is_idle(isa, reason.code))
+			continue;
 		const auto at = std::ranges::lower_bound(seen, reason.code, {}, &Seen::code);
 		if (at != seen.end() && at->code == reason.code)
 			at->exits += reason.exits;
@@ -31,10 +33,40 @@ void Lines::expect(std::span<const ReasonCount> reasons)
 	}
 }
 
-std::string Lines::header(const Report &report)
+std::vector<std::pair<std::string, std::string>> Lines::fixed(const Report &report,
+							      const Busy &busy) const
 {
-	std::string s = fmt::format("{}{:>9}{}{:>10}", show_cpu ? " CPU" : "", "EXITS/S",
-				    report.ns(0) ? "   %CPU" : "", "CYC/EXIT");
+	const Ticks ticks = report.ticks(options.cycles);
+	const Count &total = busy.delta.total;
+	// What was not counted is not none.
+	const auto figure = [&](const std::string &text) {
+		return report.delta.counting ? text : "-";
+	};
+	std::vector<std::pair<std::string, std::string>> all;
+	const auto add = [&](const char *head, std::size_t width, const std::string &text) {
+		all.emplace_back(fmt::format("{:>{}}", head, width),
+				 fmt::format("{:>{}}", text, width));
+	};
+	if (options.clock)
+		add("CLOCK", 8, clock_of_day());
+	if (options.cpu)
+		add("CPU", 4, report.cpu ? std::to_string(*report.cpu) : "all");
+	add("EXITS/S", 9, figure(rate(total.exits, report.seconds())));
+	if (ticks.are_time()) {
+		const auto share = report.cpu_percent(total.cycles);
+		add("%CPU", 7, share ? figure(fmt::format("{:.2f}", *share)) : "-");
+	}
+	add(ticks.are_time() ? "TIME/EXIT" : "CYC/EXIT", 11,
+	    figure(total.exits ? ticks.text(double(total.cycles) / double(total.exits)) : "-"));
+	add("IDLE/S", 9, figure(rate(busy.idle.exits, report.seconds())));
+	return all;
+}
+
+std::string Lines::header(const Report &report, const Busy &busy)
+{
+	std::string s;
+	for (const auto &[head, text] : fixed(report, busy))
+		s += head;
 
 	auto by_exits = seen;
 	std::ranges::stable_sort(by_exits, std::greater{}, &Seen::exits);
@@ -57,44 +89,38 @@ std::string Lines::header(const Report &report)
 
 std::string Lines::line(const Report &report)
 {
-	const Delta &delta = report.delta;
-	const double seconds = report.seconds();
-	// What was not counted is not none.
-	const auto figure = [&](const std::string &text) {
-		return delta.counting ? text : "-";
-	};
-	expect(delta.reasons);
+	const Busy busy = without_idle(report.delta, report.info.isa);
+	expect(busy.delta.reasons, report.info.isa);
 
 	std::string s;
 	if (style.header && !until_header) {
-		s = header(report);
+		s = header(report, busy);
 		until_header = std::max<std::size_t>(2, style.height - 1) - 1;
 	} else if (!style.header && shown.empty()) {
-		header(report);
+		header(report, busy);
 	}
 	until_header -= until_header > 0;
 
-	if (show_cpu)
-		s += fmt::format("{:>4}", report.cpu ? std::to_string(*report.cpu) : "all");
-	s += fmt::format("{:>9}", figure(rate(delta.total.exits, seconds)));
-	if (const auto share = report.cpu_percent(delta.total.cycles))
-		s += fmt::format("{:>7}", figure(fmt::format("{:.2f}", *share)));
-	else if (report.ns(0))
-		s += fmt::format("{:>7}", "-");
-	s += fmt::format("{:>10}", figure(delta.total.exits ? grouped(cost(delta.total)) : "-"));
-
-	std::uint64_t rest = delta.total.exits;
-	std::size_t used = (show_cpu ? 4 : 0) + 19 + (report.ns(0) ? 7 : 0);
-	for (const std::uint16_t code : shown) {
-		const ReasonCount *reason = delta.find(code);
-		const std::uint64_t exits = reason ? reason->exits : 0;
-		const std::size_t width = width_of(reason_name(report.info.isa, code));
-		rest -= std::min(rest, exits);
+	std::size_t used = 0;
+	for (const auto &[head, text] : fixed(report, busy)) {
+		s += text;
+		used += text.size();
+	}
+	std::uint64_t rest = busy.delta.total.exits;
+	const auto add = [&](std::uint64_t exits, std::size_t width) {
+		const std::string text =
+			report.delta.counting ? rate(exits, report.seconds()) : "-";
+		s += fmt::format("{:>{}}", text, width);
 		used += width;
-		s += fmt::format("{:>{}}", figure(rate(exits, seconds)), width);
+	};
+	for (const std::uint16_t code : shown) {
+		const ReasonCount *reason = busy.delta.find(code);
+		const std::uint64_t exits = reason ? reason->exits : 0;
+		rest -= std::min(rest, exits);
+		add(exits, width_of(reason_name(report.info.isa, code)));
 	}
 	if (used + width_of("REST") <= style.width)
-		s += fmt::format("{:>{}}", figure(rate(rest, seconds)), width_of("REST"));
+		add(rest, width_of("REST"));
 	return s + "\n";
 }
 

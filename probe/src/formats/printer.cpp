@@ -18,7 +18,8 @@ void Printer::line(const Report &report)
 
 void Printer::add(Report report, bool as_line)
 {
-	if (as_line && display.format == Format::table) {
+	choose(report.delta, report.info.isa, display.choice);
+	if (as_line && display.format == Format::table && !display.detail.columns) {
 		text += lines.line(report);
 		begun = true;
 		return;
@@ -27,7 +28,10 @@ void Printer::add(Report report, bool as_line)
 	sort(report.delta.reasons, report.info.isa, display.sort);
 	switch (display.format) {
 	case Format::table:
-		text += (begun ? "\n" : "") + table(report, display.style);
+		text += begun ? "\n" : "";
+		if (as_line && display.clock)
+			text += clock_of_day() + "\n";
+		text += table(report, display.style, display.detail);
 		break;
 	case Format::json:
 		text += json(report);
@@ -43,12 +47,26 @@ void Printer::add(Report report, bool as_line)
 	begun = true;
 }
 
+void Printer::runs(std::span<const Report> reports)
+{
+	if (display.format != Format::table) {
+		for (const Report &report : reports)
+			page(report);
+		return;
+	}
+	std::vector<Report> chosen(reports.begin(), reports.end());
+	for (Report &report : chosen)
+		choose(report.delta, report.info.isa, display.choice);
+	if (!chosen.empty())
+		text += repeated_table(chosen, display.style, display.detail, display.sort);
+}
+
 void Printer::heading(const std::string &heading)
 {
 	if (display.format != Format::table || !display.style.header)
 		return;
 	text += (begun ? "\n" : "") + heading;
-	lines = Lines(display.style, false);
+	lines = Lines(display.style, options);
 	begun = false;
 }
 

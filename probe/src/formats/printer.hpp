@@ -6,6 +6,8 @@
 #include "commands/commands.hpp"
 #include "formats/lines.hpp"
 
+#include <span>
+
 namespace exitstat
 {
 
@@ -14,21 +16,26 @@ class Printer
 public:
 	/// \p show_cpu: lines say which CPU they are of.
 	Printer(const Display &display, bool show_cpu)
-		: display(display), lines(display.style, show_cpu)
+		: display(display), options{show_cpu, display.clock, display.detail.cycles},
+		  lines(display.style, options)
 	{
 	}
 
 	/// All of a report.
 	void page(const Report &report);
 
-	/// One of many: a line where pages would be too long.
+	/// One of many: a line, unless all columns are wanted.
 	void line(const Report &report);
 
 	/// That lines of these reasons are to come.
-	void expect(std::span<const ReasonCount> reasons)
+	void expect(Delta delta, Isa isa)
 	{
-		lines.expect(reasons);
+		choose(delta, isa, display.choice);
+		lines.expect(delta.reasons, isa);
 	}
+
+	/// Runs of a command: what they have in common where it is for reading, and else each.
+	void runs(std::span<const Report> reports);
 
 	/// A text before what follows, which has new headers then. Tables only.
 	void heading(const std::string &heading);
@@ -38,6 +45,7 @@ public:
 
 private:
 	const Display &display;
+	LineOptions options;
 	Lines lines;
 	std::string text{};
 	std::vector<Report> of_metrics{}; ///< what they are made of

@@ -8,19 +8,6 @@
 namespace exitstat
 {
 
-std::string bound(const Histogram &histogram, unsigned percent)
-{
-	const auto bucket = percentile(histogram, percent);
-	if (!bucket)
-		return "-";
-	if (*bucket == 0)
-		return "0";
-	const bool last = *bucket + 1 == histogram.size();
-	const std::size_t power = last ? *bucket - 1 : *bucket;
-	static constexpr const char *units[] = {"", "K", "M", "G", "T", "P", "E"};
-	return fmt::format("{}{}{}", last ? ">=" : "<", 1U << power % 10, units[power / 10]);
-}
-
 std::string news(const Snapshot &now, const Snapshot &before)
 {
 	std::string s;
@@ -32,6 +19,46 @@ std::string news(const Snapshot &now, const Snapshot &before)
 					      : "the host has switched the counting off: no "
 						"VM-Exits means nothing");
 	return s;
+}
+
+std::string when(const Report &report)
+{
+	switch (report.period) {
+	case Period::since_start:
+		if (report.seconds() > 0)
+			return " since the counters began, " + clock_text(report.delta.time) +
+			       " ago";
+		return " since the counters began";
+	case Period::command:
+		return fmt::format(" during {}, {:.2f} s", shell_words(report.command),
+				   report.seconds());
+	case Period::interval:
+	case Period::recording:
+		break;
+	}
+	return fmt::format(" in {:.2f} s", report.seconds());
+}
+
+Busy without_idle(Delta delta, Isa isa)
+{
+	Busy busy{std::move(delta), {}};
+	auto &reasons = busy.delta.reasons;
+	std::vector<std::uint64_t> &histogram = busy.idle.histogram;
+	for (const ReasonCount &reason : reasons) {
+		if (!is_idle(isa, reason.code))
+			continue;
+		busy.idle.exits += reason.exits;
+		busy.idle.cycles += reason.cycles;
+		busy.idle.user_exits += reason.user_exits;
+		busy.idle.away_cycles += reason.away_cycles;
+		histogram.resize(std::max(histogram.size(), reason.histogram.size()));
+		for (std::size_t i = 0; i < reason.histogram.size(); i++)
+			histogram[i] += reason.histogram[i];
+	}
+	std::erase_if(reasons, [&](const ReasonCount &r) { return is_idle(isa, r.code); });
+	busy.delta.total.exits -= std::min(busy.idle.exits, busy.delta.total.exits);
+	busy.delta.total.cycles -= std::min(busy.idle.cycles, busy.delta.total.cycles);
+	return busy;
 }
 
 std::uint64_t cost(const Count &count)
@@ -53,6 +80,8 @@ void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
 			return ordered(b.exits, a.exits);
 		case Sort::cycles:
 			return ordered(b.cycles, a.cycles);
+		case Sort::away:
+			return ordered(b.away_cycles, a.away_cycles);
 		case Sort::cost:
 			return ordered(cost(b), cost(a));
 		case Sort::name:

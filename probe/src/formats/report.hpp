@@ -4,7 +4,7 @@
 /// writes nothing.
 #pragma once
 
-#include "core/library.hpp"
+#include "core/time.hpp"
 #include "formats/layout.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace exitstat
 {
 
-enum class Sort { exits, cycles, cost, name, code };
+enum class Sort { exits, cycles, away, cost, name, code };
 
 /// What the counters of a report are.
 enum class Period {
@@ -38,6 +38,9 @@ struct Report {
 	/// When it was read, since the guest's boot. It is not the length of any period: the guest
 	/// may boot again while the VM, and its counters, go on.
 	std::chrono::nanoseconds uptime{};
+	/// Time in which the host ran others while the guest wanted to run (proc(5), "steal"): in
+	/// the period, and since the guest's boot where that is since the start. None if unknown.
+	std::optional<std::chrono::nanoseconds> steal{};
 
 	Scope scope() const
 	{
@@ -50,12 +53,16 @@ struct Report {
 		return std::chrono::duration<double>(delta.time).count();
 	}
 
+	/// What cycles are here, and \p as_cycles even where they are time.
+	Ticks ticks(bool as_cycles = false) const
+	{
+		return {info, emulated || as_cycles};
+	}
+
 	/// Nanoseconds of \p cycles; none where cycles are not time.
 	std::optional<double> ns(std::uint64_t cycles) const
 	{
-		if (emulated || !info.tsc_khz)
-			return std::nullopt;
-		return std::min(double(cycles) * 1e6 / info.tsc_khz, 1.8e19);
+		return ticks().ns(double(cycles));
 	}
 
 	/// Per cent of one CPU's time in this period.
@@ -75,18 +82,41 @@ std::string news(const Snapshot &now, const Snapshot &before);
 /// Cycles per exit, to the nearest; 0 without exits.
 std::uint64_t cost(const Count &count);
 
-/// The bucket of a percentile by its upper bound: "<4K" is 2,048 to 4,095. The last bucket has
-/// none.
-std::string bound(const Histogram &histogram, unsigned percent);
-
 /// Numbers go down, names and codes go up; equal rows are ordered by code.
 void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
 
 /// The command as a shell would take it.
 std::string shell_words(const std::vector<std::string> &command);
 
-/// A table for reading; two where the terminal is too narrow for one.
-std::string table(const Report &report, const Style &style);
+/// What happened, in two: what interrupted the guest, and what it did when it had nothing to do,
+/// all reasons that is_idle() together.
+struct Busy {
+	Delta delta;
+	ReasonCount idle;
+};
+
+Busy without_idle(Delta delta, Isa isa);
+
+/// How much of it a table shows.
+struct Detail {
+	bool columns = false; ///< all of them, in two tables where the terminal is too narrow
+	bool rows = false;    ///< all of them, also those below 0.1% of all
+	bool cycles = false;  ///< no time, even where the frequency is known
+};
+
+/// " since the counters began, 3:04:12 ago", " during make, 2.50 s", " in 1.00 s".
+std::string when(const Report &report);
+
+/// A table for reading.
+std::string table(const Report &report, const Style &style, const Detail &detail = {});
+
+/// Each bucket on a line, as BPF's tools print them. One of the whole VM.
+std::string histogram(const Report &report, const ReasonCount &reason, const Style &style,
+		      bool cycles);
+
+/// What several runs of a command had in common: means, and standard deviations.
+std::string repeated_table(std::span<const Report> runs, const Style &style, const Detail &detail,
+			   Sort by);
 
 /// One object on one line each, of the form that exitstat.schema.json describes. Keys are only ever
 /// added.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "plot/drawing.hpp"
 
+#include "formats/report.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -85,7 +89,10 @@ Drawing drawing_of(const Session &session)
 			return seconds(s->time - samples[0]->time);
 		};
 		drawing.intervals.push_back({since(samples[i - 1]), since(samples[i]), {}});
-		deltas.push_back(between(session, *samples[i], *samples[i - 1]));
+		Busy busy = without_idle(between(session, *samples[i], *samples[i - 1]),
+					 session.info.isa);
+		drawing.idle_exits += busy.idle.exits;
+		deltas.push_back(std::move(busy.delta));
 		for (const ReasonCount &reason : deltas.back().reasons) {
 			counts[reason.code].exits += reason.exits;
 			counts[reason.code].cycles += reason.cycles;
@@ -98,8 +105,10 @@ Drawing drawing_of(const Session &session)
 	if (!drawing.total.exits && !was_counting(session))
 		throw std::runtime_error("nothing to plot: VM-Exits were not being counted");
 	if (!drawing.total.exits)
-		throw std::runtime_error("nothing to plot: there are no VM-Exits from the first "
-					 "sample to the last");
+		throw std::runtime_error(fmt::format(
+			"nothing to plot: there are no VM-Exits{} from the first sample "
+			"to the last",
+			drawing.idle_exits ? " but those of idle vCPUs" : ""));
 
 	std::vector<std::uint16_t> codes;
 	for (const auto &[code, count] : counts)

@@ -30,6 +30,7 @@ struct Drawing {
 	std::vector<Row> rows; ///< the most frequent first
 	std::vector<Interval> intervals;
 	Count total{};
+	std::uint64_t idle_exits = 0; ///< of vCPUs with nothing to do, which are in none of these
 	std::chrono::nanoseconds length{};
 
 	double seconds() const

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "plot/gnuplot.hpp"
+#include "core/child.hpp"
 #include "core/output.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <csignal>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -86,8 +86,7 @@ std::string run_gnuplot(const std::string &script)
 	char name[] = "gnuplot", default_settings[] = "-d";
 	char *argv[] = {name, default_settings, nullptr};
 	pid_t pid;
-	// Where it is ignored nobody learns how a child has ended.
-	std::signal(SIGCHLD, SIG_DFL);
+	const Children children;
 	const int error = posix_spawnp(&pid, name, &actions, nullptr, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error == ENOENT)

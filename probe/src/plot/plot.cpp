@@ -93,6 +93,8 @@ void heading(Script &script, const Session &session, const Drawing &drawing)
 	how += fmt::format("; {:%Y-%m-%d %H:%M:%S} UTC; {} VM-Exits in {}",
 			   fmt::gmtime(std::chrono::system_clock::to_time_t(session.start)),
 			   grouped(drawing.total.exits), period(drawing.length));
+	if (drawing.idle_exits)
+		how += fmt::format(", {} of idle vCPUs left out", grouped(drawing.idle_exits));
 	if (!was_counting(session))
 		how += "; not counted all the time";
 	if (session.emulated)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <vector>
@@ -174,8 +175,17 @@ void FrameReader::fail() const
 
 std::string FrameReader::take(std::size_t n)
 {
-	std::string bytes(n, '\0');
-	bytes.resize(std::fread(bytes.data(), 1, n, file.get()));
+	// Few files have as much as a frame may: not all of it at once.
+	constexpr std::size_t most = 1U << 16;
+	std::string bytes;
+	for (std::size_t had = 0; bytes.size() < n; had = bytes.size()) {
+		const std::size_t part = std::min(n - had, most);
+		bytes.resize(had + part);
+		const std::size_t got = std::fread(bytes.data() + had, 1, part, file.get());
+		bytes.resize(had + got);
+		if (got < part)
+			break;
+	}
 	if (std::ferror(file.get()))
 		fail();
 	return bytes;

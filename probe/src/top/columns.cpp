@@ -91,12 +91,9 @@ std::vector<TopColumn> all_columns(const TopModel &model, const TopState &state,
 		columns.push_back({"TO USER", 2, 7, 9, {}, [](const TopRow &row) {
 					   return rate(row.user_exits);
 				   }});
-		columns.push_back({"AWAY",
-				   2,
+		columns.push_back({"AWAY", 2,
 				   timed ? 6 : wide("AWAY", ticks.text(widest.away_cycles)),
-				   timed ? 7 : 9,
-				   {},
-				   [&ticks](const TopRow &row) {
+				   timed ? 7 : 9, Sort::away, [&ticks](const TopRow &row) {
 					   return ticks.text(row.away_cycles);
 				   }});
 	}

@@ -20,7 +20,7 @@ namespace
 constexpr std::string_view help_text[] = {
 	"VM-Exits of this virtual machine, counted by its hypervisor, live",
 	"",
-	"e c x n         order by exits, time, time per exit, name of the reason",
+	"e c a x n       order by exits, time, time away, time per exit, name",
 	"<  >            order by the column to the left or right, as do the arrow keys",
 	"#               order by code of the reason; in the view of vCPUs, by vCPU first",
 	"v               each vCPU by itself, or the whole VM",
@@ -294,9 +294,9 @@ private:
 			add({{said(), TopInk::note}});
 			return;
 		}
-		static constexpr const char *orders[][5] = {
-			{"exits", "cycles", "cycles/exit", "name", "code"},
-			{"exits", "time", "time/exit", "name", "code"}};
+		static constexpr const char *orders[][6] = {
+			{"exits", "cycles", "cycles away", "cycles/exit", "name", "code"},
+			{"exits", "time", "time away", "time/exit", "name", "code"}};
 		const std::string right =
 			"by " + std::string(orders[ticks.are_time()][std::size_t(state.sort)]) +
 			(place.empty() ? "" : ", " + place);

@@ -68,6 +68,9 @@ TopAction TopState::press(int key)
 	case 'c':
 		sort = Sort::cycles;
 		return TopAction::none;
+	case 'a':
+		sort = Sort::away;
+		return TopAction::none;
 	case 'x':
 		sort = Sort::cost;
 		return TopAction::none;

@@ -127,6 +127,9 @@ void TopModel::sort(Sort by)
 			return down(a.exits, b.exits);
 		case Sort::cycles:
 			return down(a.cycles, b.cycles);
+		case Sort::away: // which was not read of a vCPU
+			return down(std::max(a.away_cycles, a.cycles),
+				    std::max(b.away_cycles, b.cycles));
 		case Sort::cost:
 			return down(a.cost(), b.cost());
 		case Sort::name:

@@ -91,7 +91,7 @@ TEST_F(Program, HelpNamesTheOptionsAndFitsATerminal)
 TEST_F(Program, RefusesWrongUsage)
 {
 	for (const char *arguments : {"--jsno",
-				      "-x",
+				      "-y",
 				      "0",
 				      "-1",
 				      "1 0",
@@ -111,7 +111,26 @@ TEST_F(Program, RefusesWrongUsage)
 				      "--vcpu=-1",
 				      "--vcpu=0x",
 				      "--vcpu=99999999999",
+				      "--vcpu=8192",
+				      "--vcpu",
+				      "--vcpu=3-1",
+				      "--vcpu=1,,2",
+				      "--vcpu=1-",
+				      "--vcpu=all,0",
 				      "--vcpu all all",
+				      "--sort name 1",
+				      "-t",
+				      "-t --json 1",
+				      "-r 2",
+				      "-r 0 -- true",
+				      "--no-first --openmetrics -o x 1",
+				      "--reason no_such_reason",
+				      "--exclude HLT,no_such_reason",
+				      "--json top",
+				      "top --no-header",
+				      "top --vcpu x",
+				      "hist",
+				      "report --vcpu 0 x",
 				      "--json --csv",
 				      "--json --openmetrics",
 				      "--prometheus --openmetrics",
@@ -175,7 +194,7 @@ TEST_F(Program, NeedsNoStderr)
 
 TEST_F(Program, RefusesACpuThatIsNotThere)
 {
-	for (const char *cpu : {"8191", "8192", "2147483647"})
+	for (const char *cpu : {"8190", "8191"})
 		EXPECT_EQ(sh(std::string("exitstat_model 2>&1 --vcpu=") + cpu),
 			  (Result{1, std::string("exitstat: CPU ") + cpu +
 					     " does not exist, is offline or is not allowed to "
@@ -191,7 +210,7 @@ TEST_F(Program, WithoutStatisticsSaysSoAndPrintsNothing)
 	} catch (const Unavailable &e) {
 		const std::string complaint = std::string("exitstat: ") + e.what() + "\n";
 		for (const char *arguments :
-		     {"", "--json", "--raw", "--raw 0", "--sort cost", "--vcpu", "--vcpu all"}) {
+		     {"", "--json", "--raw", "--raw 0", "--sort cost", "--vcpu 0", "--vcpu all"}) {
 			const std::string command = std::string("exitstat ") + arguments;
 			EXPECT_EQ(sh(command + " 2>/dev/null"), (Result{3, ""})) << arguments;
 			EXPECT_EQ(sh(command + " 2>&1"), (Result{3, complaint})) << arguments;
@@ -206,7 +225,7 @@ TEST_F(Program, WithStatisticsPrintsThem)
 	} catch (const Unavailable &e) {
 		GTEST_SKIP() << e.what();
 	}
-	EXPECT_TRUE(sh("exitstat").output.starts_with("VM-Exits since the VM started: "));
+	EXPECT_TRUE(sh("exitstat").output.find(" since the counters began") != std::string::npos);
 	EXPECT_EQ(sh("exitstat --json --vcpu all >/dev/null").status, 0);
 	EXPECT_EQ(sh("exitstat 2>&1 >/dev/full").status, 1);
 }

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// Reports for programs: CSV; and for terminals of all sizes. (JSON is in
-/// report_test, metrics in metrics_test.)
-#include "commands/commands.hpp"
-#include "model/fake_kvm.hpp"
+/// CSV, metrics, histograms, and how text is laid out.
+#include "core/steal.hpp"
+#include "formats/shown.hpp"
 
-#include <gtest/gtest.h>
-
-#include <sstream>
+#include <cstdio>
+#include <fstream>
 
 using namespace exitstat;
 
 namespace
 {
-
-Report report(FakeKvm kvm, Details details, bool emulated = false)
-{
-	Reader reader(kvm.cpuid(), thousand_seconds);
-	Report r = Machine{reader, emulated}.report(reader.read(details), std::nullopt);
-	sort(r.delta.reasons, r.info.isa, Sort::exits);
-	return r;
-}
-
-Report interval(FakeKvm kvm, double seconds)
-{
-	Report r = report(kvm, Details::none);
-	r.period = Period::interval;
-	r.delta.time = std::chrono::nanoseconds(std::int64_t(seconds * 1e9));
-	r.delta.own_exits = 11;
-	return r;
-}
 
 TEST(Csv, HasALineAReason)
 {
@@ -65,61 +46,34 @@ TEST(Csv, HasALineWhereNothingHappened)
 		  "1000.000000,10.000000,vm,,,,0,0,0,0.0000,,,,,,,9e3779b97f4a7c15,1,,\n");
 }
 
-TEST(Table, OfAnInterval)
-{
-	EXPECT_EQ("\n" + table(interval(booted_vmx(), 10), {}), R"(
-VM-Exits in 10.00 s: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz
-REASON           EXITS  EXITS/S         CYCLES     %  CYCLES/EXIT  %CPU
-IO_INSTRUCTION  12,345    1,235    123,456,789  10.9       10,001  0.50
-EPT_VIOLATION    2,000      200      9,000,001   0.8        4,500  0.04
-CPUID              400       40        480,000   0.0        1,200  0.00
-HLT                 50      5.0  1,000,000,000  88.3   20,000,000  4.09
-TOTAL           14,795    1,480  1,132,936,790 100.0       76,576  4.63
-11 VM-Exits that exitstat caused itself are left out.
-)");
-}
-
-TEST(Table, OfAnIntervalThatWasNotCounted)
-{
-	Report r = interval(booted_vmx(), 10);
-	r.delta.counting = false;
-	EXPECT_TRUE(table(r, {}).ends_with("\nNote: the host had switched the counting off: "
-					   "VM-Exits of that time are missing.\n"));
-}
-
-TEST(Table, OfACommand)
-{
-	Report r = interval(booted_vmx(), 2.5);
-	r.period = Period::command;
-	r.command = {"sh", "-c", "it's; \033[31mred"};
-	EXPECT_TRUE(table(r, {}).starts_with(
-		"VM-Exits during sh -c 'it'\\''s; ?[31mred', 2.50 s: whole VM, 2 vCPUs, VMX, "));
-}
-
-TEST(Table, HasTheWidthOfTheTerminal)
+TEST(HistogramText, HasALineABucket)
 {
 	const Report r = report(detailed_vmx(), Details::all);
-	for (std::size_t width = 1; width < 160; width++) {
-		std::istringstream in(table(r, {.width = width}));
-		std::string line;
-		std::getline(in, line); // the heading
-		while (std::getline(in, line) && !line.starts_with("TO USER"))
-			// What must be there: name, exits, away cycles.
-			EXPECT_LE(line.size(), std::max<std::size_t>(width, 24)) << line;
-	}
-	// One table where there is room, two where there is not.
-	EXPECT_EQ(table(r, {.width = 150}).find("\n\n"), std::string::npos);
-	EXPECT_NE(table(r, {.width = 80}).find("\n\n"), std::string::npos);
+	EXPECT_EQ("\n" + histogram(r, *std::ranges::find(r.delta.reasons, 30, &ReasonCount::code),
+				   {.width = 60}, true),
+		  R"(
+               cycles :        exits  distribution
+       2K -> 4K       :        6,000  |******************** |
+       4K -> 8K       :            0  |                     |
+       8K -> 16K      :        6,200  |*********************|
+      16K -> 32K      :            0  |                     |
+      32K -> 64K      :            0  |                     |
+      64K -> 128K     :          145  |                     |
+)");
+	EXPECT_EQ(histogram(r, {{}, 31}, {}, false), "MSR_READ: no VM-Exits\n");
 }
 
-TEST(Table, ColoursAndHeadersAreOptional)
+TEST(Steal, IsWhatTheKernelTells)
 {
-	const Report r = report(booted_vmx(), Details::none);
-	EXPECT_EQ(table(r, {}).find('\033'), std::string::npos);
-	EXPECT_NE(table(r, {.colour = true}).find("\033[1mHLT"), std::string::npos);
-	const std::string bare = table(r, {.header = false});
-	EXPECT_TRUE(bare.starts_with("IO_INSTRUCTION "));
-	EXPECT_EQ(std::ranges::count(bare, '\n'), 5);
+	const std::string path = testing::TempDir() + "stat";
+	std::ofstream(path) << "cpu  1 2 3 4 5 6 7 250 0 0\ncpu0 1 1 1 1 1 1 1 50 0 0\n"
+			       "cpu1 1 2 3\nintr 5\n";
+	EXPECT_EQ(steal_time(std::nullopt, path), std::chrono::milliseconds(2'500));
+	EXPECT_EQ(steal_time(0, path), std::chrono::milliseconds(500));
+	EXPECT_EQ(steal_time(1, path), std::nullopt);
+	EXPECT_EQ(steal_time(2, path), std::nullopt);
+	EXPECT_EQ(steal_time(std::nullopt, path + "-is-not-there"), std::nullopt);
+	std::remove(path.c_str());
 }
 
 TEST(Layout, ShowsWhatFitsTheLeastExpendableFirst)

@@ -31,61 +31,61 @@ std::string first_line(const std::string &text)
 
 TEST(Lines, AreRatesASecond)
 {
-	Lines lines({}, false);
+	Lines lines({}, {});
 	EXPECT_EQ("\n" + lines.line(report(booted_vmx(), 10)), R"(
-  EXITS/S   %CPU  CYC/EXIT  IO_INSTRUCTION  EPT_VIOLATION    CPUID      HLT
-    1,480   4.63    76,576           1,235            200       40      5.0
+  EXITS/S   %CPU  TIME/EXIT   IDLE/S  IO_INSTRUCTION  EPT_VIOLATION    CPUID
+    1,475   0.54     3.7 us      5.0           1,235            200       40
 )");
 	FakeKvm idle;
 	idle.vcpus = {{{10, {1, 1'000}}}};
 	EXPECT_EQ("\n" + lines.line(report(idle, 4)), R"(
-      0.2   0.00     1,000               0              0      0.2        0
+      0.2   0.00     409 ns        0               0              0      0.2
 )");
 	idle.vcpus = {};
 	EXPECT_EQ("\n" + lines.line(report(idle, 1)), R"(
-        0   0.00         -               0              0        0        0
+        0   0.00          -        0               0              0        0
 )");
 }
 
 TEST(Lines, HaveNoFiguresOfWhatWasNotCounted)
 {
 	FakeKvm kvm = booted_vmx();
-	Lines lines({}, false);
+	Lines lines({}, {});
 	lines.line(report(kvm, 10));
 	kvm.counting = false;
 	EXPECT_EQ("\n" + lines.line(report(kvm, 10)), R"(
-        -      -         -               -              -        -        -
+        -      -          -        -               -              -        -
 )");
 }
 
 TEST(Lines, HaveNoTimeInAnEmulator)
 {
-	Lines lines({}, false);
+	Lines lines({}, {});
 	EXPECT_EQ("\n" + lines.line(report(booted_svm(), 1, true)), R"(
-  EXITS/S  CYC/EXIT      npf    cpuid  PF excp    other  reason 0x49     REST
-      948     4,798      900       40      5.0      2.0          1.0        0
+  EXITS/S   CYC/EXIT   IDLE/S      npf    cpuid  PF excp    other  reason 0x49
+      948      4,798        0      900       40      5.0      2.0          1.0
 )");
 }
 
 TEST(Lines, PutTogetherWhatDoesNotFit)
 {
 	const Report r = report(booted_vmx(), 10);
-	Lines lines({.width = 60}, false);
+	Lines lines({.width = 64}, {});
 	EXPECT_EQ("\n" + lines.line(r), R"(
-  EXITS/S   %CPU  CYC/EXIT  IO_INSTRUCTION     REST
-    1,480   4.63    76,576           1,235      245
+  EXITS/S   %CPU  TIME/EXIT   IDLE/S  IO_INSTRUCTION     REST
+    1,475   0.54     3.7 us      5.0           1,235      240
 )");
 	for (std::size_t width = 1; width < 120; width++) {
-		Lines some({.width = width}, false);
+		Lines some({.width = width}, {});
 		std::istringstream in(some.line(r));
 		for (std::string line; std::getline(in, line);)
-			EXPECT_LE(line.size(), std::max<std::size_t>(width, 26)) << width;
+			EXPECT_LE(line.size(), std::max<std::size_t>(width, 36)) << width;
 	}
 }
 
 TEST(Lines, ChooseTheirColumnsAnewWithEachHeader)
 {
-	Lines lines({.width = 56, .height = 4}, false);
+	Lines lines({.width = 66, .height = 4}, {});
 	const std::string header = first_line(lines.line(report(booted_vmx(), 1)));
 	EXPECT_NE(header.find("IO_INSTRUCTION"), std::string::npos);
 
@@ -100,18 +100,28 @@ TEST(Lines, ChooseTheirColumnsAnewWithEachHeader)
 TEST(Lines, SayWhichCpu)
 {
 	Report r = report(booted_vmx(), 10);
-	Lines lines({}, true);
+	Lines lines({}, {.cpu = true});
 	r.cpu = 1;
 	EXPECT_TRUE(lines.line(r).starts_with(" CPU  EXITS/S "));
 	r.cpu = 12;
-	EXPECT_TRUE(lines.line(r).starts_with("  12    1,480 "));
+	EXPECT_TRUE(lines.line(r).starts_with("  12    1,475 "));
+}
+
+TEST(Lines, TellTheTimeOfDay)
+{
+	Lines lines({}, {.clock = true, .cycles = true});
+	const std::string text = lines.line(report(booted_vmx(), 10));
+	EXPECT_TRUE(text.starts_with("   CLOCK  EXITS/S   CYC/EXIT   IDLE/S ")) << text;
+	const std::string line = text.substr(text.find('\n') + 1);
+	EXPECT_TRUE(line[2] == ':' && line[5] == ':') << line;
+	EXPECT_EQ(line.substr(8, 20), "    1,475      9,016");
 }
 
 TEST(Lines, WithoutHeader)
 {
-	Lines lines({.header = false}, false);
+	Lines lines({.header = false}, {});
 	EXPECT_EQ("\n" + lines.line(report(booted_vmx(), 10)), R"(
-    1,480   4.63    76,576           1,235            200       40      5.0
+    1,475   0.54     3.7 us      5.0           1,235            200       40
 )");
 }
 

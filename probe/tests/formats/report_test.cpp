@@ -1,224 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// What the program prints, to the letter.
-#include "commands/commands.hpp"
-#include "model/fake_kvm.hpp"
+/// What the program prints for programs: JSON, registers, and of single vCPUs.
+#include "formats/shown.hpp"
 
-#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <limits>
-#include <sstream>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 using namespace exitstat;
 
 namespace
 {
 
-constexpr std::uint32_t hardware_tsc_step = 18;
-
-enum class Raw { no, all, one };
-
-struct Options {
-	Format format = Format::table;
-	Sort sort = Sort::exits;
-	Raw raw = Raw::no;
-	std::uint32_t raw_ecx = 0;
-	std::vector<int> cpus{};
-	Style style{};
-};
-
-/// What is written to a file descriptor meanwhile.
-template <typename Write>
-std::string written(const Write &write)
-{
-	const int fd = memfd_create("output", MFD_CLOEXEC);
-	write(Output(fd));
-	std::string text(std::size_t(lseek(fd, 0, SEEK_CUR)), '\0');
-	EXPECT_EQ(pread(fd, text.data(), text.size(), 0), ssize_t(text.size()));
-	close(fd);
-	return text;
-}
-
-std::string run(FakeKvm &kvm, const Options &options, std::uint32_t tsc_step = hardware_tsc_step)
-{
-	return written([&](const Output &output) {
-		const Display display{options.format, options.sort, output, options.style};
-		if (options.raw != Raw::no) {
-			show_raw(kvm.cpuid(),
-				 options.raw == Raw::one ? std::optional(options.raw_ecx)
-							 : std::nullopt,
-				 options.cpus, display);
-			return;
-		}
-		Reader reader(kvm.cpuid(), thousand_seconds);
-		show({reader, emulated(kvm.cpuid(), tsc_step)}, options.cpus, display);
-	});
-}
-
-std::vector<std::string> lines(const std::string &text)
-{
-	std::vector<std::string> all;
-	std::istringstream in(text);
-	for (std::string line; std::getline(in, line);)
-		all.push_back(line);
-	return all;
-}
-
-TEST(Table, Vmx)
-{
-	FakeKvm kvm = booted_vmx();
-	EXPECT_EQ("\n" + run(kvm, {}), R"(
-VM-Exits since the VM started: whole VM, 2 vCPUs, VMX, TSC 2445.407 MHz
-REASON           EXITS     %         CYCLES     %  CYCLES/EXIT    NS/EXIT  %CPU
-IO_INSTRUCTION  12,345  83.4    123,456,789  10.9       10,001      4,090  0.01
-EPT_VIOLATION    2,000  13.5      9,000,001   0.8        4,500      1,840  0.00
-CPUID              400   2.7        480,000   0.0        1,200        491  0.00
-HLT                 50   0.3  1,000,000,000  88.3   20,000,000  8,178,598  0.04
-TOTAL           14,795 100.0  1,132,936,790 100.0       76,576     31,314  0.05
-)");
-}
-
-TEST(Table, SvmWithReasonsThatHaveNoName)
-{
-	FakeKvm kvm = booted_svm();
-	kvm.tsc_khz = 0;
-	EXPECT_EQ("\n" + run(kvm, {}), R"(
-VM-Exits since the VM started: whole VM, 1 vCPU, SVM
-REASON       EXITS     %     CYCLES     %  CYCLES/EXIT
-npf            900  94.9  4,500,000  98.9        5,000
-cpuid           40   4.2     48,000   1.1        1,200
-PF excp          5   0.5        500   0.0          100
-other            2   0.2         20   0.0           10
-reason 0x49      1   0.1          7   0.0            7
-TOTAL          948 100.0  4,548,527 100.0        4,798
-)");
-}
-
-TEST(Table, NothingHappenedYet)
+/// A VM whose vCPU n is CPU n here: what is read proves where it was read.
+FakeKvm real_cpus()
 {
 	FakeKvm kvm;
-	kvm.vcpus = {};
-	EXPECT_EQ("\n" + run(kvm, {}), R"(
-VM-Exits since the VM started: whole VM, 0 vCPUs, VMX, TSC 2445.407 MHz
-REASON  EXITS %  CYCLES %  CYCLES/EXIT  NS/EXIT  %CPU
-TOTAL       0 -       0 -            -        -  0.00
-)");
-}
-
-TEST(Table, LargestNumbers)
-{
-	constexpr auto max = std::numeric_limits<std::uint64_t>::max();
-	FakeKvm kvm;
-	kvm.vcpus = {{{48, {1, max}}, {30, {max - 1, 0}}}};
-	kvm.tsc_khz = 0;
-	const std::string out = run(kvm, {.style = {.width = 200}});
-	EXPECT_NE(out.find("EPT_VIOLATION                            1   0.0  "
-			   "18,446,744,073,709,551,615 100.0  18,446,744,073,709,551,615\n"),
-		  std::string::npos)
-		<< out;
-}
-
-// A busy VM: a billion exits, a vCPU's eight hours.
-TEST(Table, FitsATerminal)
-{
-	FakeKvm kvm;
-	kvm.vcpus = std::vector(64, FakeKvm::Counts{{43, {7'812'500, 549'755'813'888}},
-						    {48, {7'812'500, 549'755'813'888}}});
-	kvm.views = 0b111111;
-	kvm.away = {{43, {999'999'999, 64 * 549'755'813'888}}, {48, {0, 64 * 549'755'813'888}}};
-	kvm.hist = {{43, {{30, 500'000'000}}}, {48, {{20, 500'000'000}}}};
-	for (const std::string &line : lines(run(kvm, {})))
-		EXPECT_LE(line.size(), 80U) << line;
-}
-
-TEST(Table, OneCpu)
-{
-	FakeKvm kvm = booted_vmx();
-	const int cpu = sched_getcpu();
-	EXPECT_TRUE(run(kvm, {.cpus = {cpu}})
-			    .starts_with("VM-Exits since the VM started: CPU " +
-					 std::to_string(cpu) + " of 2 vCPUs, VMX, "));
-}
-
-TEST(Table, SaysThatCyclesAreNotTime)
-{
-	const std::string note = "\nNote: this VM runs in an emulator: cycles are ticks of its "
-				 "clock, not time.\n";
-	FakeKvm kvm = booted_vmx();
-	EXPECT_EQ(run(kvm, {}).find(note), std::string::npos);
-	EXPECT_TRUE(run(kvm, {}, 2).ends_with(note));
-	kvm.brand = "QEMU TCG CPU version 2.5+";
-	EXPECT_TRUE(run(kvm, {}).ends_with(note));
-}
-
-TEST(Table, TimeAwayAndHistograms)
-{
-	FakeKvm kvm = detailed_vmx();
-	const std::string out = run(kvm, {});
-	EXPECT_EQ("\n" + out.substr(out.find("\n\n") + 2), R"(
-REASON          TO USER     AWAY CYCLES     %   P50   P90    P99    MAX
-IO_INSTRUCTION    2,345     223,456,789   0.2  <16K  <16K  <128K  <128K
-EPT_VIOLATION         0       9,000,001   0.0   <8K   <8K    <8K    <8K
-CPUID                 0         480,000   0.0   <1K   <1K    <1K    <8K
-HLT                   0  90,000,000,000  99.7  >=1G  >=1G   >=1G   >=1G
-TOTAL             2,345  90,232,936,790 100.0   <8K  <16K  <128K   >=1G
-TO USER: VM-Exits that went to userspace. AWAY: cycles from VM-Exit to VM-Entry,
-those in userspace, blocked or scheduled out included.
-P50 to MAX: handling cycles of one VM-Exit, known by powers of two: <4K is from
-2,048 to 4,095.
-)");
-}
-
-// Histograms are of the whole VM only, and either may be missing.
-TEST(Table, SomeDetailsOnly)
-{
-	FakeKvm kvm = detailed_vmx();
-	const std::string one = run(kvm, {.cpus = {sched_getcpu()}});
-	EXPECT_NE(one.find("AWAY CYCLES"), std::string::npos);
-	EXPECT_EQ(one.find("P50"), std::string::npos);
-
-	kvm.views = 0b110111;
-	const std::string histograms = run(kvm, {});
-	EXPECT_EQ(histograms.find("AWAY"), std::string::npos);
-	EXPECT_NE(histograms.find("P50"), std::string::npos);
-
-	// Of a shape that nobody knows.
-	for (const std::uint32_t buckets : {0U, 1U, 33U, 66U, 0xFFFFFFFFU}) {
-		kvm.buckets = buckets;
-		EXPECT_EQ(run(kvm, {}).find("P50"), std::string::npos) << buckets;
-	}
-}
-
-// A guest that has booted again 10 s ago.
-TEST(Table, SharesAreOfTheTimeSinceTheCountersBegan)
-{
-	FakeKvm kvm = booted_vmx();
-	kvm.ticks /= 10; // 100 s
-	const auto out = [&] {
-		return written([&](const Output &output) {
-			Reader reader(kvm.cpuid(), [] { return std::chrono::seconds(10); });
-			show({reader, false}, {}, {.output = output});
-		});
+	kvm.vcpus.assign(std::size_t(CpuSet::allowed().list().back() + 1), {});
+	for (std::size_t cpu = 0; cpu < kvm.vcpus.size(); cpu++)
+		kvm.vcpus[cpu] = {{10, {cpu + 100, 1}}};
+	kvm.current = [] {
+		return std::size_t(sched_getcpu());
 	};
-	EXPECT_NE(out().find("20,000,000  8,178,598  0.41\n"), std::string::npos) << out();
-	// Nor is there another denominator to fall back on.
-	kvm.has_age = false;
-	EXPECT_NE(out().find("20,000,000  8,178,598     -\n"), std::string::npos) << out();
-}
-
-TEST(Table, SaysWhereNothingIsCounted)
-{
-	FakeKvm kvm = booted_vmx();
-	kvm.counting = false;
-	const std::string note =
-		"\nNote: the host has switched the counting off: VM-Exits since then "
-		"are missing.\n";
-	EXPECT_TRUE(run(kvm, {}).ends_with(note)) << run(kvm, {});
-	EXPECT_EQ(run(kvm, {.style = {.header = false}}).find("Note"), std::string::npos);
+	return kvm;
 }
 
 TEST(News, OfTheHost)
@@ -233,33 +37,6 @@ TEST(News, OfTheHost)
 		  "the host has switched the counting off: no VM-Exits means nothing");
 	EXPECT_EQ(news(b, off), "the host counts VM-Exits again");
 	EXPECT_EQ(news(off, a), news(b, a) + "; " + news(off, b));
-}
-
-TEST(Table, SortKeys)
-{
-	// Two reasons with the same numbers are ordered by code.
-	FakeKvm kvm = booted_vmx();
-	kvm.vcpus[0][31] = kvm.vcpus[0][32] = {2'000, 9'000'001};
-
-	using Names = std::vector<std::string>;
-	const std::pair<Sort, Names> cases[] = {
-		{Sort::exits,
-		 {"IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID", "HLT"}},
-		{Sort::cycles,
-		 {"HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID"}},
-		{Sort::cost,
-		 {"HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION", "CPUID"}},
-		{Sort::name,
-		 {"CPUID", "EPT_VIOLATION", "HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE"}},
-		{Sort::code,
-		 {"CPUID", "HLT", "IO_INSTRUCTION", "MSR_READ", "MSR_WRITE", "EPT_VIOLATION"}},
-	};
-	for (const auto &[key, expected] : cases) {
-		Names names;
-		for (const std::string &line : lines(run(kvm, {.sort = key})))
-			names.push_back(line.substr(0, line.find(' ')));
-		EXPECT_EQ(Names(names.begin() + 2, names.end() - 1), expected) << int(key);
-	}
 }
 
 TEST(Json, Vm)
@@ -383,19 +160,6 @@ TEST(Raw, AsksWhatItIsTold)
 	}
 }
 
-/// A VM whose vCPU n is CPU n here: what is read proves where it was read.
-FakeKvm real_cpus()
-{
-	FakeKvm kvm;
-	kvm.vcpus.assign(std::size_t(CpuSet::allowed().list().back() + 1), {});
-	for (std::size_t cpu = 0; cpu < kvm.vcpus.size(); cpu++)
-		kvm.vcpus[cpu] = {{10, {cpu + 100, 1}}};
-	kvm.current = [] {
-		return std::size_t(sched_getcpu());
-	};
-	return kvm;
-}
-
 TEST(Vcpu, ReadsEachOnItsOwnCpu)
 {
 	FakeKvm kvm = real_cpus();
@@ -415,9 +179,7 @@ TEST(Vcpu, ReadsEachOnItsOwnCpu)
 	out = run(kvm, {.cpus = cpus});
 	std::size_t at = 0;
 	for (int cpu : cpus) {
-		at = out.find("VM-Exits since the VM started: CPU " + std::to_string(cpu) + " of " +
-				      std::to_string(kvm.vcpus.size()) + " vCPU",
-			      at);
+		at = out.find("% of the time of CPU " + std::to_string(cpu) + " since ", at);
 		ASSERT_NE(at, std::string::npos) << out;
 	}
 }

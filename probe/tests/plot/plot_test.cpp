@@ -1,119 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// Pictures of recordings: what gnuplot is told, and what comes of it.
-#include "plot/plot.hpp"
+/// What gnuplot is told.
+#include "plot/sessions.hpp"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cmath>
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <sstream>
-
-#include <sys/stat.h>
+#include <limits>
 
 using namespace exitstat;
-using namespace std::chrono_literals;
 
 namespace
 {
-
-std::string contents(const std::string &path)
-{
-	std::ostringstream out;
-	out << std::ifstream(path, std::ios::binary).rdbuf();
-	return out.str();
-}
-
-std::string complaint(const std::function<void()> &f)
-{
-	try {
-		f();
-	} catch (const std::exception &e) {
-		return e.what();
-	}
-	return {};
-}
-
-bool has(const std::string &text, const std::string &part)
-{
-	return text.find(part) != std::string::npos;
-}
-
-Session session_of(std::vector<Snapshot> samples = {})
-{
-	return {std::chrono::system_clock::time_point(1'763'720'000s),
-		{1, 0b111111, Isa::vmx, 2, 2'000'000, 32},
-		false,
-		1000,
-		{"make", "-j8", "it's_all"},
-		std::move(samples)};
-}
-
-/// A second of a VM, seen twice.
-Session one_second()
-{
-	Snapshot a{.time = 100s, .vcpus = 2, .reasons = {{{10, 100}, 10}, {{5, 5}, 48}}};
-	Snapshot b{.time = 101s,
-		   .vcpus = 2,
-		   .reasons = {{{30, 20'100}, 10}, {{105, 400'005}, 48}},
-		   .own_exits = 15};
-	for (Snapshot *s : {&a, &b})
-		for (ReasonCount &r : s->reasons)
-			r.histogram.resize(32);
-	// Of these 20 are 15 our own.
-	b.reasons[0].histogram[10] = 16;
-	b.reasons[0].histogram[13] = 4;
-	b.reasons[1].histogram[12] = 75;
-	b.reasons[1].histogram[13] = 25;
-	return session_of({a, b});
-}
-
-/// \p n readings of a busy VM with so many reasons.
-Session busy(int n, std::uint16_t reasons)
-{
-	Session session = session_of();
-	Snapshot s{.time = 10s, .vcpus = 2};
-	for (std::uint16_t code = 0; code < reasons; code++)
-		s.reasons.push_back({{}, std::uint16_t(code + 30), 0, 0, Histogram(32)});
-	for (int i = 0; i < n; i++) {
-		session.samples.push_back(s);
-		s.time += 100ms;
-		for (ReasonCount &r : s.reasons) {
-			const std::uint64_t exits = 1000U / (r.code - 29U) + 10U * unsigned(i % 7);
-			r.exits += exits;
-			r.cycles += exits * 3000;
-			r.histogram[12] += exits;
-		}
-	}
-	return session;
-}
-
-/// The lines of a block of data, in numbers.
-std::vector<std::vector<double>> block(const std::string &script, const std::string &name)
-{
-	std::vector<std::vector<double>> lines;
-	const std::size_t at = script.find("$" + name + " << EOD\n");
-	EXPECT_NE(at, std::string::npos) << name;
-	std::istringstream in(script.substr(script.find('\n', at) + 1));
-	for (std::string line; std::getline(in, line) && line != "EOD";) {
-		std::istringstream numbers(line);
-		lines.emplace_back(std::istream_iterator<double>(numbers),
-				   std::istream_iterator<double>());
-	}
-	return lines;
-}
-
-std::string svg(const Session &session)
-{
-	return plot_script(session, Picture::svg);
-}
-
-// ---- The script --------------------------------------------------------------------------------
 
 TEST(PlotScript, ShowsRatesWithoutTheRecordersOwn)
 {
@@ -254,7 +149,7 @@ TEST(PlotScript, HasEightColoursAndAllOthers)
 	EXPECT_EQ(block(nine, "rates")[0].size(), 10U);
 	EXPECT_TRUE(has(twelve, "all others"));
 	EXPECT_EQ(block(twelve, "rates")[0].size(), 10U);
-	EXPECT_TRUE(has(twelve, "MSR_WRITE"));
+	EXPECT_TRUE(has(twelve, "APIC_ACCESS"));
 	// Nothing is lost.
 	double rate = 0;
 	for (int code = 0; code < 12; code++)
@@ -285,6 +180,16 @@ TEST(PlotScript, HasNoMoreThanAPictureCanShow)
 	for (const ReasonCount &reason : session.samples.back().reasons)
 		expected += double(reason.exits);
 	EXPECT_NEAR(exits, expected, expected * 1e-4);
+}
+
+TEST(PlotScript, LeavesOutIdleVcpus)
+{
+	Session session = one_second();
+	session.samples[1].reasons.insert(session.samples[1].reasons.begin() + 1,
+					  {{40, 4'000}, 12});
+	const std::string script = svg(session);
+	EXPECT_TRUE(has(script, ", 40 of idle vCPUs left out"));
+	EXPECT_FALSE(has(script, "HLT"));
 }
 
 TEST(PlotScript, SurvivesAResetAndEqualTimes)
@@ -335,165 +240,6 @@ TEST(PlotScript, NeedsSomethingToShow)
 	EXPECT_EQ(complaint([&] { svg(session); }), nothing);
 	session.samples.clear();
 	EXPECT_EQ(complaint([&] { svg(session); }), nothing);
-}
-
-// ---- The picture -------------------------------------------------------------------------------
-
-class Plot : public testing::Test
-{
-protected:
-	void SetUp() override
-	{
-		std::string name = testing::TempDir() + "plot_test.XXXXXX";
-		ASSERT_TRUE(mkdtemp(name.data()));
-		folder = name;
-		path = getenv("PATH");
-	}
-
-	void TearDown() override
-	{
-		setenv("PATH", path.c_str(), 1);
-		std::filesystem::remove_all(folder);
-	}
-
-	/// From now on this is gnuplot, a shell script.
-	void pretend(const std::string &script)
-	{
-		std::filesystem::create_directory(folder + "/bin");
-		const std::string gnuplot = folder + "/bin/gnuplot";
-		std::ofstream(gnuplot) << "#!/bin/sh\n" << script;
-		chmod(gnuplot.c_str(), 0755);
-		setenv("PATH", (folder + "/bin:" + path).c_str(), 1);
-	}
-
-	/// The files that a plot left.
-	std::vector<std::string> files() const
-	{
-		std::vector<std::string> names;
-		for (const auto &entry : std::filesystem::directory_iterator(folder))
-			if (entry.path().filename() != "bin")
-				names.push_back(entry.path().filename());
-		return names;
-	}
-
-	std::string folder, path;
-};
-
-TEST_F(Plot, IsAPicture)
-{
-	if (std::system("gnuplot --version >/dev/null 2>&1"))
-		GTEST_SKIP() << "needs gnuplot (Debian: gnuplot-nox)";
-	const Session session = busy(50, 12);
-	plot(session, folder + "/a.svg");
-	const std::string svg = contents(folder + "/a.svg");
-	EXPECT_TRUE(svg.starts_with("<?xml"));
-	EXPECT_TRUE(has(svg, "</svg>"));
-	EXPECT_TRUE(has(svg, "<text>MSR_WRITE</text>"));
-	EXPECT_TRUE(has(svg, "<text>VM-Exits during make -j8 'it'\\''s_all'</text>"));
-	EXPECT_TRUE(has(svg, "<text>&lt;2.0 us</text>"));
-
-	plot(session, folder + "/a.png");
-	const std::string png = contents(folder + "/a.png");
-	EXPECT_TRUE(png.starts_with("\x89PNG\r\n"));
-	EXPECT_TRUE(has(png, "IEND"));
-	EXPECT_EQ(files().size(), 2U);
-}
-
-TEST_F(Plot, RunsNothingThatARecordingSays)
-{
-	if (std::system("gnuplot --version >/dev/null 2>&1"))
-		GTEST_SKIP() << "needs gnuplot (Debian: gnuplot-nox)";
-	Session session = one_second();
-	for (const char *word :
-	     {"''''; system 'touch bad", "\"; system \"touch bad", "`touch bad`",
-	      "@bad $(touch bad)", "\\\"; !touch bad", "%s %d {/:Bold x} a_b^c ~a{b} & <b> # \\",
-	      "\nexit\n", "$((i*1000)) *8 *77x"}) {
-		session.command = {word};
-		plot(session, folder + "/a.svg");
-		const std::string svg = contents(folder + "/a.svg");
-		// As it is, but for what XML and the shell write in another way.
-		std::string text;
-		for (const char c : std::string(word))
-			text += c == '&'    ? "&amp;"
-				: c == '<'  ? "&lt;"
-				: c == '\'' ? "'\\''"
-				: c == '\n' ? "?"
-					    : std::string(1, c);
-		EXPECT_TRUE(has(svg, "<text>VM-Exits during '" + text + "'</text>")) << text;
-		EXPECT_FALSE(std::filesystem::exists("bad"));
-	}
-}
-
-TEST_F(Plot, ReplacesAFile)
-{
-	pretend("cat >/dev/null; echo picture");
-	std::ofstream(folder + "/a.svg") << "something else that is longer";
-	plot(one_second(), folder + "/a.svg");
-	EXPECT_EQ(contents(folder + "/a.svg"), "picture\n");
-	EXPECT_EQ(files(), std::vector<std::string>{"a.svg"});
-}
-
-TEST_F(Plot, IsDrawnWhereTheEndOfChildrenIsIgnored)
-{
-	pretend("cat >/dev/null; echo picture");
-	std::signal(SIGCHLD, SIG_IGN);
-	EXPECT_EQ(complaint([&] { plot(one_second(), folder + "/a.svg"); }), "");
-	std::signal(SIGCHLD, SIG_DFL);
-}
-
-TEST_F(Plot, IsNamedAfterItsFormat)
-{
-	for (const char *name : {"a", "a.pdf", "svg", "a.SVG", "a.png.txt", ""})
-		try {
-			plot(one_second(), name);
-			ADD_FAILURE() << name;
-		} catch (const std::invalid_argument &e) {
-			EXPECT_EQ(e.what(),
-				  std::string("a plot is FILE.svg or FILE.png, not ") + name);
-		}
-}
-
-TEST_F(Plot, SaysWhatItNeeds)
-{
-	setenv("PATH", (folder + "/nothing").c_str(), 1);
-	EXPECT_EQ(complaint([&] { plot(one_second(), folder + "/a.svg"); }),
-		  "plot needs gnuplot (Debian: gnuplot-nox)");
-	EXPECT_EQ(files(), std::vector<std::string>{});
-}
-
-TEST_F(Plot, SaysWhatGnuplotSays)
-{
-	std::ofstream(folder + "/a.svg") << "old";
-	const std::pair<const char *, const char *> cases[] = {
-		{"printf 'gnuplot> foo\\n  ^\\nline 7: is wrong\\n\\n' >&2; echo half; exit 3",
-		 "gnuplot failed (status 3): line 7: is wrong"},
-		{"exit 1", "gnuplot failed (status 1): without a message"},
-		{"kill -9 $$", "gnuplot failed (signal 9): without a message"},
-		{"echo no font >&2", "gnuplot failed (status 0): no font"},
-	};
-	for (const auto &[script, expected] : cases) {
-		pretend(script);
-		EXPECT_EQ(complaint([&] { plot(one_second(), folder + "/a.svg"); }), expected);
-		EXPECT_EQ(contents(folder + "/a.svg"), "old");
-		EXPECT_EQ(files(), std::vector<std::string>{"a.svg"});
-	}
-}
-
-TEST_F(Plot, DoesNotHangOnMuchThatIsWritten)
-{
-	pretend("yes | head -c 1000000 >&2; yes | head -c 3000000; cat >/dev/null");
-	plot(one_second(), folder + "/a.png");
-	EXPECT_EQ(std::filesystem::file_size(folder + "/a.png"), 3'000'000U);
-}
-
-TEST_F(Plot, SaysThatItCannotWrite)
-{
-	pretend("echo picture");
-	EXPECT_TRUE(has(complaint([&] { plot(one_second(), folder + "/no/a.svg"); }),
-			"No such file or directory"));
-	std::filesystem::create_directory(folder + "/dir.svg");
-	EXPECT_NE(complaint([&] { plot(one_second(), folder + "/dir.svg"); }), "");
-	EXPECT_EQ(files(), std::vector<std::string>{"dir.svg"});
 }
 
 } // namespace

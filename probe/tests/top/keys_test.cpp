@@ -17,6 +17,7 @@ TEST(TopState, OrderByKeyAndByColumn)
 	TopState state;
 	for (const auto &[key, sort] : {std::pair('c', Sort::cycles),
 					{'x', Sort::cost},
+					{'a', Sort::away},
 					{'n', Sort::name},
 					{'#', Sort::code},
 					{'e', Sort::exits}}) {
