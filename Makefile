@@ -70,6 +70,10 @@ regression: ## run KVM's own selftests, unpatched and patched, and compare the v
 debug-test: ## run the tests and a fuzzer on kernels with KASAN, UBSAN, lockdep, kmemleak and KCSAN
 	@scripts/debug/run-debug-tests $(K)
 
+.PHONY: pictures
+pictures: ## draw the README's pictures, of what exitstat sees in an inner VM
+	@scripts/make-pictures -e $(ENGINE) -v $(VENDOR) $(K)
+
 .PHONY: shell
 shell: ## a shell in the outer VM
 	@scripts/build-image $(K) tests
