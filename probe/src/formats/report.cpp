@@ -39,22 +39,29 @@ std::string when(const Report &report)
 	return fmt::format(" in {:.2f} s", report.seconds());
 }
 
+void add(Histogram &sum, const Histogram &more)
+{
+	sum.resize(std::max(sum.size(), more.size()));
+	for (std::size_t i = 0; i < more.size(); i++)
+		sum[i] += more[i];
+}
+
+void add(ReasonCount &sum, const ReasonCount &more)
+{
+	sum.exits += more.exits;
+	sum.cycles += more.cycles;
+	sum.user_exits += more.user_exits;
+	sum.away_cycles += more.away_cycles;
+	add(sum.histogram, more.histogram);
+}
+
 Busy without_idle(Delta delta, Isa isa)
 {
 	Busy busy{std::move(delta), {}};
 	auto &reasons = busy.delta.reasons;
-	std::vector<std::uint64_t> &histogram = busy.idle.histogram;
-	for (const ReasonCount &reason : reasons) {
-		if (!is_idle(isa, reason.code))
-			continue;
-		busy.idle.exits += reason.exits;
-		busy.idle.cycles += reason.cycles;
-		busy.idle.user_exits += reason.user_exits;
-		busy.idle.away_cycles += reason.away_cycles;
-		histogram.resize(std::max(histogram.size(), reason.histogram.size()));
-		for (std::size_t i = 0; i < reason.histogram.size(); i++)
-			histogram[i] += reason.histogram[i];
-	}
+	for (const ReasonCount &reason : reasons)
+		if (is_idle(isa, reason.code))
+			add(busy.idle, reason);
 	std::erase_if(reasons, [&](const ReasonCount &r) { return is_idle(isa, r.code); });
 	busy.delta.total.exits -= std::min(busy.idle.exits, busy.delta.total.exits);
 	busy.delta.total.cycles -= std::min(busy.idle.cycles, busy.delta.total.cycles);

@@ -88,6 +88,11 @@ void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by);
 /// The command as a shell would take it.
 std::string shell_words(const std::vector<std::string> &command);
 
+void add(Histogram &sum, const Histogram &more);
+
+/// All but the code.
+void add(ReasonCount &sum, const ReasonCount &more);
+
 /// What happened, in two: what interrupted the guest, and what it did when it had nothing to do,
 /// all reasons that is_idle() together.
 struct Busy {

@@ -15,17 +15,6 @@ namespace exitstat
 namespace
 {
 
-void add(ReasonCount &sum, const ReasonCount &more)
-{
-	sum.exits += more.exits;
-	sum.cycles += more.cycles;
-	sum.user_exits += more.user_exits;
-	sum.away_cycles += more.away_cycles;
-	sum.histogram.resize(std::max(sum.histogram.size(), more.histogram.size()));
-	for (std::size_t i = 0; i < more.histogram.size(); i++)
-		sum.histogram[i] += more.histogram[i];
-}
-
 /// A table, or the two of them where one is too wide.
 class TableMaker
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "plot/axis.hpp"
+#include "formats/report.hpp"
 #include "plot/script.hpp"
 
 #include <fmt/format.h>

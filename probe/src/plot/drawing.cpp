@@ -71,13 +71,6 @@ std::map<std::uint16_t, Histogram> histograms(const Session &session)
 
 } // namespace
 
-void add(Histogram &sum, const Histogram &more)
-{
-	sum.resize(std::max(sum.size(), more.size()));
-	for (std::size_t i = 0; i < more.size(); i++)
-		sum[i] += more[i];
-}
-
 Drawing drawing_of(const Session &session)
 {
 	std::vector<Delta> deltas;

@@ -43,7 +43,4 @@ struct Drawing {
 /// has happened.
 Drawing drawing_of(const Session &session);
 
-/// Add up histograms.
-void add(Histogram &sum, const Histogram &more);
-
 } // namespace exitstat

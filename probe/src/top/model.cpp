@@ -93,9 +93,7 @@ void TopModel::add(std::vector<TopReading> readings)
 		total.cycles += row.cycles;
 		total.user_exits += row.user_exits;
 		total.away_cycles += row.away_cycles;
-		total.histogram.resize(std::max(total.histogram.size(), row.histogram.size()));
-		for (std::size_t i = 0; i < row.histogram.size(); i++)
-			total.histogram[i] += row.histogram[i];
+		exitstat::add(total.histogram, row.histogram);
 		most.cost = std::max(most.cost, row.cost());
 		if (row.idle && !row.cpu)
 			continue;
