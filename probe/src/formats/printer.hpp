@@ -4,7 +4,7 @@
 #pragma once
 
 #include "commands/commands.hpp"
-#include "formats/lines.hpp"
+#include "text/lines.hpp"
 
 #include <span>
 

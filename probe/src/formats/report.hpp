@@ -5,7 +5,7 @@
 #pragma once
 
 #include "core/time.hpp"
-#include "formats/layout.hpp"
+#include "text/layout.hpp"
 
 #include <algorithm>
 #include <cstdint>

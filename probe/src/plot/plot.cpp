@@ -3,12 +3,12 @@
 
 #include "core/output.hpp"
 #include "core/time.hpp"
-#include "formats/layout.hpp"
 #include "formats/report.hpp"
 #include "plot/axis.hpp"
 #include "plot/drawing.hpp"
 #include "plot/gnuplot.hpp"
 #include "plot/script.hpp"
+#include "text/layout.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

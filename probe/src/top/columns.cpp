@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "top/columns.hpp"
 
-#include "formats/layout.hpp"
+#include "text/layout.hpp"
 
 #include <fmt/format.h>
 

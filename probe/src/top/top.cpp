@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "top/top.hpp"
 
+#include "terminal/signals.hpp"
+#include "terminal/terminal.hpp"
+#include "terminal/terminfo.hpp"
 #include "top/frame.hpp"
-#include "top/signals.hpp"
-#include "top/terminal.hpp"
-#include "top/terminfo.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
 /// The lines of exitstat INTERVAL.
-#include "formats/lines.hpp"
 #include "model/fake_kvm.hpp"
+#include "text/lines.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "top/signals.hpp"
+#include "terminal/signals.hpp"
 
 #include <array>
 #include <stdexcept>

@@ -3,8 +3,8 @@
 /// The terminal as a screen to draw on.
 #pragma once
 
+#include "terminal/signals.hpp"
 #include "top/frame.hpp"
-#include "top/signals.hpp"
 
 #include <string>
 

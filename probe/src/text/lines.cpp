@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "formats/lines.hpp"
+#include "text/lines.hpp"
 
 #include <fmt/format.h>
 

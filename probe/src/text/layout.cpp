@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "formats/layout.hpp"
+#include "text/layout.hpp"
 
 #include <fmt/format.h>
 

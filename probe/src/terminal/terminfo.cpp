@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "top/terminfo.hpp"
+#include "terminal/terminfo.hpp"
 
 #include <fmt/format.h>
 

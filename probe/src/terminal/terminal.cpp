@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "top/terminal.hpp"
+#include "terminal/terminal.hpp"
 
-#include "formats/layout.hpp"
+#include "text/layout.hpp"
 
 #include <clocale>
 #include <cstdlib>
