@@ -33,8 +33,7 @@ constexpr int terminating[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
 Children::Children()
 {
-	struct sigaction action {
-	};
+	struct sigaction action = {};
 	action.sa_handler = SIG_DFL;
 	sigaction(SIGCHLD, &action, &before);
 }
