@@ -3,6 +3,7 @@
 /// Sessions of recordings, and what is said of them.
 #pragma once
 
+#include "model/files.hpp"
 #include "plot/plot.hpp"
 
 #include <gtest/gtest.h>
@@ -22,23 +23,6 @@ namespace exitstat
 {
 
 using namespace std::chrono_literals;
-
-inline std::string contents(const std::string &path)
-{
-	std::ostringstream out;
-	out << std::ifstream(path, std::ios::binary).rdbuf();
-	return out.str();
-}
-
-inline std::string complaint(const std::function<void()> &f)
-{
-	try {
-		f();
-	} catch (const std::exception &e) {
-		return e.what();
-	}
-	return {};
-}
 
 inline bool has(const std::string &text, const std::string &part)
 {

@@ -4,6 +4,7 @@
 /// description.
 #pragma once
 
+#include "model/files.hpp"
 #include "recording/recording.hpp"
 
 #include <gtest/gtest.h>
@@ -50,29 +51,11 @@ inline void PrintTo(const Snapshot &s, std::ostream *out)
 
 constexpr auto max = std::numeric_limits<std::uint64_t>::max();
 
-inline std::string contents(const std::string &path)
-{
-	std::ostringstream out;
-	out << std::ifstream(path, std::ios::binary).rdbuf();
-	return out.str();
-}
-
 inline void put_contents(const std::string &path, std::string_view bytes)
 {
 	// Some file systems take their time when a file is written anew.
 	std::filesystem::remove(path);
 	std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
-}
-
-/// Why a recording is refused; empty if it is not.
-inline std::string complaint(const std::function<void()> &f)
-{
-	try {
-		f();
-	} catch (const std::exception &e) {
-		return e.what();
-	}
-	return {};
 }
 
 class Recording : public testing::Test
