@@ -41,13 +41,29 @@ tap_end() {
     ((tap_count > 0 && tap_failures == 0))
 }
 
-# Prints a line for each test in FILE: "passed", "failed" or "skipped", what it is, and the reason for a skip, separated by
-# tabs. A file of which not every planned test has reported has one more, that has failed. Of KUnit, which nests, the tests
+# Prints a line for each test in FILE: "passed", "failed" or "skipped", what it is, and the reason for a skip or the comments
+# on a failure, these separated by " | ", with tabs between them. A file of which not every planned test has reported has one more, that has failed. Of KUnit, which nests, the tests
 # of its suites count.
 tap_read() { # FILE
     awk '
-        function result(verdict, what, reason) { print verdict "\t" what "\t" reason }
+        # Of a failure when what follows it has been read.
+        function result(verdict, what, reason) {
+            tell()
+            told = verdict "\t" what "\t" reason
+            comments = verdict == "failed" ? "\t" : ""
+        }
+        function tell() {
+            if (told != "") print told
+            told = comments = ""
+        }
         { sub(/\r$/, "") }
+        comments != "" && /^ *# ./ {
+            comment = $0
+            sub(/^ *# /, "", comment)
+            gsub(/\t/, " ", comment)
+            told = told (comments == "\t" ? "" : " | ") comment
+            comments = " | "
+        }
         /^    1\.\.[0-9]+/ { planned = (nested ? planned : 0) + substr($1, 4); nested = 1; next }
         nested && !/^    / { next }
         { sub(/^    /, "") }
@@ -83,5 +99,6 @@ tap_read() { # FILE
         END {
             if (!nested && !has_plan) planned = "an unknown number of"
             if (seen + 0 != planned) result("failed", seen + 0 " of " planned " tests reported", "")
+            tell()
         }' "$1"
 }

@@ -98,18 +98,22 @@ behaves() {
     [ "$(grep -c '^ok ' <<<"$output")" -gt 30 ]
 }
 
-@test "a test that fails fails the run, and the end of its suite's output is shown" {
-    behaves cost.bats 'printf "ok 1 a\nnot ok 2 too slow\n# by far\n1..2\n"; exit 1'
+@test "a test that fails fails the run, and its own words are shown with it" {
+    behaves cost.bats 'printf "ok 1 a\nnot ok 2 too slow\n# (in file x)\n# by far\nok 3 b\nnot ok 4 too big\n# by little\n1..4\n"; exit 1'
     run_tests
     [ "$status" -eq 1 ]
-    says_exactly "FAILED  cost (bochs, intel, 6.12): too slow"
-    says_exactly "    # by far"
-    [[ ${lines[-1]} == *" passed, 1 failed, 0 skipped" ]]
+    says "FAILED  cost (bochs, intel, 6.12): too slow
+    # (in file x)
+    # by far
+ok      cost (bochs, intel, 6.12): b
+FAILED  cost (bochs, intel, 6.12): too big
+    # by little"
+    [[ ${lines[-1]} == *" passed, 2 failed, 0 skipped" ]]
 }
 
 @test "a skip that the table has is counted as one, and any other fails" {
     echo 'exitstat*: * needs a * | host | * | * | no terminal' >>"$copy/scripts/tests/skips"
-    behaves exitstat.bats 'printf "ok 1 top needs a terminal # SKIP no terminal\nok 2 plot # SKIP no gnuplot\n1..2\n"; exit'
+    behaves command-line.bats 'printf "ok 1 top needs a terminal # SKIP no terminal\nok 2 plot # SKIP no gnuplot\n1..2\n"; exit'
     # Another engine than the table says, and another reason.
     echo 'cost: * | tcg | * | * | no time' >>"$copy/scripts/tests/skips"
     echo 'cost: c* | * | * | * | some time' >>"$copy/scripts/tests/skips"
