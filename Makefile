@@ -85,11 +85,11 @@ kernel: ## build the patched kernel
 
 .PHONY: probe
 probe: ## build exitstat
-	@scripts/build-probe $(K)
+	@scripts/build-probe
 
 .PHONY: install
 install: probe ## install exitstat, its manual and its C++ header in DESTDIR/PREFIX
-	@DESTDIR=$(DESTDIR) cmake --install build/probe/$(K) --prefix $(PREFIX)
+	@DESTDIR=$(DESTDIR) cmake --install build/probe --prefix $(PREFIX)
 
 .PHONY: selftests
 selftests: ## build the kselftests

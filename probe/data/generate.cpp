@@ -337,8 +337,8 @@ std::string code(const std::vector<Texts> &all, const Topics &topics)
 				 isa, explanation(texts.unnamed, texts, topics), isa);
 		for (const Reason &reason : texts.reasons)
 			for (const auto &[code, name] : reason.names)
-				s += fmt::format("\t{{{:#x}, {}, // {}\n\t {}}},\n", code,
-						 quoted(reason.alias), name,
+				s += fmt::format("\t{{{:#x}, {}, {},\n\t {}}},\n", code,
+						 quoted(name), quoted(reason.alias),
 						 explanation(reason, texts, topics));
 		s += "};\n\n";
 	}

@@ -13,11 +13,11 @@ setup() {
     # shellcheck disable=SC2016 # it is what goes into the file
     printf '#!/bin/sh\ncat $1\n' >"$copy/scripts/unquoted"
     # Nor is a test without a file.
-    sed -i 's/ || false$//' "$copy/scripts/tests/exitstat.bats"
+    sed -i 's/ || false$//' "$copy/scripts/tests/exitstat/command-line.bats"
     run "$copy/scripts/lint" -c shellcheck
     [ "$status" -eq 1 ]
     says_line 'not ok [0-9]+ shellcheck scripts/unquoted'
-    says_line 'not ok [0-9]+ shellcheck scripts/tests/exitstat.bats'
+    says_line 'not ok [0-9]+ shellcheck scripts/tests/exitstat/command-line.bats'
     [ "$(grep -c '^not ok' <<<"$output")" = 2 ]
     says_line 'ok [0-9]+ shellcheck scripts/lib.sh'
     says_line '#.*SC2086.*'

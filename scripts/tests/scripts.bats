@@ -140,8 +140,8 @@ clone_tree() {
     [ "$EUID" -eq 0 ] || skip "needs root to mount a small file system"
     mount -t tmpfs -o size=40m tmpfs "$copy/build"
     ln -s "$top/build/kernel" "$top/build/linux-$K" "$copy/build/"
-    mkdir -p "$copy/build/probe/$K"
-    cp "$top/build/probe/$K/exitstat" "$top/build/probe/$K/built" "$copy/build/probe/$K/"
+    mkdir -p "$copy/build/probe"
+    cp "$top"/build/probe/{exitstat,built} "$copy/build/probe/"
     # All that is left to do is packing.
     "$top/scripts/build-image" "$K"
     run "$copy/scripts/build-image" "$K"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "commands/commands.hpp"
 #include "core/time.hpp"
+#include "reasons/names.hpp"
 #include "recording/recording.hpp"
 
 #include <fmt/format.h>
@@ -82,7 +83,7 @@ Side from_recording(const std::string &path)
 		side.generation = fmt::format("{:016x}", delta.generation);
 	side.counting = was_counting(session);
 	for (const ReasonCount &reason : delta.reasons)
-		side.reasons[reason_name(session.info.isa, reason.code)] = reason;
+		side.reasons[name_of(session.info.isa, reason.code)] = reason;
 	return side;
 }
 

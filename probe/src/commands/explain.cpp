@@ -2,6 +2,7 @@
 #include "reasons/explain.hpp"
 #include "commands/commands.hpp"
 #include "reasons/find.hpp"
+#include "reasons/names.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -23,10 +24,9 @@ int explain_reasons(const Cpuid &cpuid, const std::string &what, const Display &
 				s += explain_line(reader.info().isa, reason.code) + "\n";
 		} catch (const Unavailable &) {
 			for (const Isa isa : {Isa::vmx, Isa::svm})
-				for (const ReasonName &reason : reason_names(isa))
-					if (reason.code >= 0 && reason.code < other_reason)
-						s += explain_line(isa, std::uint16_t(reason.code)) +
-						     "\n";
+				for (const NamedReason &reason : named_reasons(isa))
+					if (reason.code != other_reason)
+						s += explain_line(isa, reason.code) + "\n";
 		}
 		display.output.write(s);
 		return ok;

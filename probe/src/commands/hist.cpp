@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "commands/commands.hpp"
 #include "reasons/find.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -32,7 +33,7 @@ int show_histogram(const Machine &machine, const std::string &what,
 		const ReasonCount *found = report.delta.find(reason.code);
 		const ReasonCount count = found ? *found : ReasonCount{{}, reason.code};
 		if (display.style.header)
-			s += fmt::format("{}: {} VM-Exits{}\n", reason_name(isa, reason.code),
+			s += fmt::format("{}: {} VM-Exits{}\n", name_of(isa, reason.code),
 					 grouped(count.exits), when(report));
 		s += histogram(report, count, display.style, display.detail.cycles);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -52,7 +53,7 @@ std::string csv(const Report &report, bool header)
 			away ? time(reason.away_cycles) : "", idle);
 	};
 	for (const ReasonCount &reason : report.delta.reasons)
-		line(reason, std::to_string(reason.code), reason_name(report.info.isa, reason.code),
+		line(reason, std::to_string(reason.code), name_of(report.info.isa, reason.code),
 		     is_idle(report.info.isa, reason.code) ? "1" : "0");
 	// A reading of nothing is there as well: who counts intervals does not miss one.
 	if (report.delta.reasons.empty())

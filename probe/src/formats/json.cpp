@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -70,7 +71,7 @@ std::string json(const Report &report)
 	ordered_json reasons = ordered_json::array();
 	for (const ReasonCount &reason : delta.reasons) {
 		ordered_json object{{"code", reason.code},
-				    {"name", reason_name(info.isa, reason.code)},
+				    {"name", name_of(info.isa, reason.code)},
 				    {"exits", reason.exits},
 				    {"cycles", reason.cycles},
 				    {"idle", is_idle(info.isa, reason.code)}};

@@ -2,6 +2,7 @@
 #include "formats/metrics.hpp"
 
 #include "core/time.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -30,7 +31,7 @@ struct Metric {
 std::string labels(const Report &report, const ReasonCount &reason)
 {
 	std::string s = fmt::format(R"(code="{}",reason="{}",idle="{}")", reason.code,
-				    reason_name(report.info.isa, reason.code),
+				    name_of(report.info.isa, reason.code),
 				    is_idle(report.info.isa, reason.code));
 	if (report.cpu)
 		s += fmt::format(",cpu=\"{}\"", *report.cpu);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -92,7 +93,7 @@ void sort(std::vector<ReasonCount> &reasons, Isa isa, Sort by)
 		case Sort::cost:
 			return ordered(cost(b), cost(a));
 		case Sort::name:
-			return ordered(reason_name(isa, a.code), reason_name(isa, b.code));
+			return ordered(name_of(isa, a.code), name_of(isa, b.code));
 		case Sort::code:
 			break;
 		}

@@ -2,6 +2,7 @@
 #include "plot/drawing.hpp"
 
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -115,9 +116,9 @@ Drawing drawing_of(const Session &session)
 	for (const std::uint16_t code : codes) {
 		auto &rows = drawing.rows;
 		if (rows.size() < std::size(colours))
-			rows.push_back({reason_name(session.info.isa, code), colours[rows.size()]});
+			rows.push_back({name_of(session.info.isa, code), colours[rows.size()]});
 		else if (rows.size() == std::size(colours))
-			rows.push_back({code == codes.back() ? reason_name(session.info.isa, code)
+			rows.push_back({code == codes.back() ? name_of(session.info.isa, code)
 							     : "all others",
 					colour_of_others});
 		row_of[code] = rows.size() - 1;

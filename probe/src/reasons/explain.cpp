@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "reasons/explain.hpp"
+#include "reasons/names.hpp"
 #include "reasons/texts.hpp"
 
 #include <fmt/format.h>
@@ -64,29 +65,19 @@ std::string title(Isa isa, std::uint16_t code)
 		return fmt::format("other (every other {})", kind);
 	const std::string number =
 		isa == Isa::vmx ? fmt::format("{}", code) : fmt::format("{:#x}", code);
-	return fmt::format("{} ({} {})", reason_name(isa, code), kind, number);
+	return fmt::format("{} ({} {})", name_of(isa, code), kind, number);
 }
 
 } // namespace
 
 const Explanation *explanation(Isa isa, std::uint16_t code)
 {
-	if (known_name(isa, code).empty())
-		return is_counted(isa, code) ? &unnamed_text(isa) : nullptr;
 	for (const ReasonText &text : reason_texts(isa))
 		if (text.code == code)
 			return &text.text;
+	if (is_counted(isa, code) && known_name(isa, code).empty())
+		return &unnamed_text(isa);
 	return nullptr;
-}
-
-std::vector<ReasonName> leaf_reasons(Isa isa)
-{
-	std::vector<ReasonName> all;
-	for (const ReasonName &reason : reason_names(isa))
-		if (reason.code >= 0 && reason.code < other_reason)
-			all.push_back(reason);
-	all.emplace_back(other_reason, known_name(isa, other_reason));
-	return all;
 }
 
 std::string explain(Isa isa, std::uint16_t code, std::size_t width)
@@ -106,9 +97,9 @@ std::string explain_line(Isa isa, std::uint16_t code)
 	if (!e)
 		return {};
 	std::size_t width = 0;
-	for (const ReasonName &reason : leaf_reasons(isa))
+	for (const NamedReason &reason : named_reasons(isa))
 		width = std::max(width, reason.name.size());
-	return fmt::format("{:{}}  {}", reason_name(isa, code), width, e->summary);
+	return fmt::format("{:{}}  {}", name_of(isa, code), width, e->summary);
 }
 
 } // namespace exitstat

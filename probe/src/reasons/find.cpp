@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "reasons/find.hpp"
+#include "reasons/names.hpp"
 #include "reasons/texts.hpp"
 
 #include <algorithm>
@@ -57,7 +58,7 @@ std::optional<std::uint16_t> parsed_code(std::string_view text)
 	if (from == std::string_view::npos)
 		return std::nullopt;
 	text = text.substr(from, text.find_last_not_of(" \t") + 1 - from);
-	// As reason_name() has it where there is no name.
+	// As name_of() has it where there is no name.
 	if (text.starts_with("reason "))
 		text.remove_prefix(7);
 	int base = 10;
@@ -161,9 +162,9 @@ std::vector<FoundReason> find_reasons(std::string_view text, std::optional<Isa> 
 
 	const std::string want = wanted(text);
 	for (const Isa isa : isas(only)) {
-		for (const auto &[code, name] : leaf_reasons(isa))
+		for (const auto &[code, name] : named_reasons(isa))
 			if (is_name(want, normalized(name)))
-				found.push_back({isa, std::uint16_t(code)});
+				found.push_back({isa, code});
 		for (const ReasonText &text : reason_texts(isa))
 			if (!text.alias.empty() && text.alias == want)
 				found.push_back({isa, text.code});
@@ -181,9 +182,9 @@ std::vector<std::string> nearest_reasons(std::string_view text, std::optional<Is
 	std::vector<std::tuple<std::size_t, std::size_t, std::string>> near;
 	std::set<std::string> seen;
 	for (const Isa isa : isas(only))
-		for (const auto &[code, name] : leaf_reasons(isa)) {
+		for (const auto &[code, name] : named_reasons(isa)) {
 			const std::string normal = normalized(name);
-			const Explanation *e = explanation(isa, std::uint16_t(code));
+			const Explanation *e = explanation(isa, code);
 			const auto far = farness(want, normal, e ? normalized(e->summary) : "");
 			if (far && seen.insert(normal).second)
 				near.emplace_back(*far, name.size(), name);

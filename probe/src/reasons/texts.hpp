@@ -13,6 +13,7 @@ namespace exitstat
 
 struct ReasonText {
 	std::uint16_t code;
+	std::string_view name;	///< the kernel's
 	std::string_view alias; ///< what the manual calls it, if that is another name
 	Explanation text;
 };
@@ -22,9 +23,5 @@ std::span<const ReasonText> reason_texts(Isa isa);
 
 /// Of a code that no header names.
 const Explanation &unnamed_text(Isa isa);
-
-/// The reasons of an ISA that have a name: the kernel's table without what is KVM's own, and
-/// "other".
-std::vector<ReasonName> leaf_reasons(Isa isa);
 
 } // namespace exitstat

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -18,7 +19,7 @@ std::string histogram(const Report &report, const ReasonCount &reason, const Sty
 	};
 	const auto first = std::ranges::find_if(buckets, is_used);
 	if (first == buckets.end())
-		return fmt::format("{}: no VM-Exits\n", reason_name(report.info.isa, reason.code));
+		return fmt::format("{}: no VM-Exits\n", name_of(report.info.isa, reason.code));
 	const auto last = std::find_if(buckets.rbegin(), buckets.rend(), is_used).base();
 	const std::uint64_t most = *std::max_element(first, last);
 

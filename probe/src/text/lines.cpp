@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "text/lines.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -73,7 +74,7 @@ std::string Lines::header(const Report &report, const Busy &busy)
 	std::size_t left = style.width - std::min(style.width, s.size());
 	shown.clear();
 	for (std::size_t i = 0; i < by_exits.size(); i++) {
-		const std::string name = reason_name(report.info.isa, by_exits[i].code);
+		const std::string name = name_of(report.info.isa, by_exits[i].code);
 		// All that do not fit share the last column.
 		const std::size_t rest = i + 1 < by_exits.size() ? width_of("REST") : 0;
 		if (width_of(name) + rest > left)
@@ -117,7 +118,7 @@ std::string Lines::line(const Report &report)
 		const ReasonCount *reason = busy.delta.find(code);
 		const std::uint64_t exits = reason ? reason->exits : 0;
 		rest -= std::min(rest, exits);
-		add(exits, width_of(reason_name(report.info.isa, code)));
+		add(exits, width_of(name_of(report.info.isa, code)));
 	}
 	if (used + width_of("REST") <= style.width)
 		add(rest, width_of("REST"));

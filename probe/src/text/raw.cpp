@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -30,7 +31,7 @@ std::string describe(std::uint32_t ecx, Isa isa)
 	if (view == View::next)
 		s += fmt::format(" {:#x}", reason);
 	else if (view != View::total && view != View::info)
-		s += " " + reason_name(isa, reason);
+		s += " " + name_of(isa, reason);
 	return s;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -101,7 +102,7 @@ std::string repeated_table(std::span<const Report> runs, const Style &style, con
 			  loud);
 	};
 	for (const ReasonCount &sum : sums)
-		add(reason_name(isa, sum.code), rows[sum.code],
+		add(name_of(isa, sum.code), rows[sum.code],
 		    4 * double(sum.away_cycles) >= total.lost.mean() * double(n));
 	add("TOTAL", total, false);
 	if (idle.exits.mean() > 0)

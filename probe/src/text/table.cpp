@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "formats/report.hpp"
+#include "reasons/names.hpp"
 
 #include <fmt/format.h>
 
@@ -240,7 +241,7 @@ private:
 				more++;
 				continue;
 			}
-			row(reason_name(report.info.isa, reason.code), reason,
+			row(name_of(report.info.isa, reason.code), reason,
 			    lost(total) && 4 * double(lost(reason)) >= double(lost(total)));
 		}
 		if (more)
@@ -326,7 +327,7 @@ private:
 		for (const ReasonCount &reason : report.delta.reasons)
 			if (is_idle(report.info.isa, reason.code))
 				s += (s.empty() ? "" : ", ") +
-				     reason_name(report.info.isa, reason.code);
+				     name_of(report.info.isa, reason.code);
 		return s;
 	}
 };

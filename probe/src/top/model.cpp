@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "top/model.hpp"
+#include "reasons/names.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -35,8 +36,7 @@ void TopModel::add(std::vector<TopReading> readings)
 		// Of those that may come as well, so that columns do not move.
 		for (const ReasonCount &reason : reading.snapshot.reasons)
 			if (reading.cpu || !is_idle(isa, reason.code))
-				most.name =
-					std::max(most.name, reason_name(isa, reason.code).size());
+				most.name = std::max(most.name, name_of(isa, reason.code).size());
 		const auto [at, first] =
 			base.try_emplace(reading.cpu.value_or(-1), reading.snapshot);
 		const auto time = reading.snapshot.time - at->second.time;
@@ -64,7 +64,7 @@ void TopModel::add(std::vector<TopReading> readings)
 			TopRow &row = seen[{cpu.value_or(-1), reason.code}];
 			row.cpu = cpu;
 			row.code = reason.code;
-			row.name = reason_name(isa, reason.code);
+			row.name = name_of(isa, reason.code);
 			row.idle = is_idle(isa, reason.code);
 			row.exits = double(reason.exits) / seconds;
 			row.cycles = double(reason.cycles) / seconds;

@@ -96,7 +96,7 @@ source = "here"
 TEST_F(GenerateReasons, MakesTablesAndAManual)
 {
 	EXPECT_EQ(run(), "");
-	EXPECT_NE(contents("out.cpp").find("{0xc, \"\", // HLT"), std::string::npos);
+	EXPECT_NE(contents("out.cpp").find("{0xc, \"HLT\", \"\","), std::string::npos);
 	EXPECT_NE(contents("out.7").find("\\fBhlt\\fR (0x78)"), std::string::npos);
 }
 
@@ -174,7 +174,7 @@ TEST_F(GenerateReasons, TakesNumbersOfWhatOnlyNewerHeadersName)
 {
 	change(files[1], "\"HLT\"", "\"OF_TOMORROW\"\ncode = 0x7f");
 	EXPECT_EQ(run(), "");
-	EXPECT_NE(contents("out.cpp").find("{0x7f, \"\", // OF_TOMORROW"), std::string::npos);
+	EXPECT_NE(contents("out.cpp").find("{0x7f, \"OF_TOMORROW\", \"\","), std::string::npos);
 	change(files[1], "\"OF_TOMORROW\"\ncode = 0x7f", "\"HLT\"\ncode = 12");
 	EXPECT_EQ(run(), "");
 }

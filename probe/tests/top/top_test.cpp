@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /// \file
-/// The live view where it cannot be shown. In a terminal it is tested by scripts/tests/top.bats.
+/// The live view where it cannot be shown. In a terminal it is tested by
+/// scripts/tests/exitstat/top.bats.
 #include "model/fake_kvm.hpp"
 #include "top/top.hpp"
 

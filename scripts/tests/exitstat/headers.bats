@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The library's headers for whoever includes them: compilers, languages, and the kernel's headers that they rest on.
 
-load exitstat-helpers
-
-compilers() { # GCC'S CLANG'S
-    echo "$1"
-    ! command -v "$2" >/dev/null || echo "$2"
-}
+load helpers
 
 # Every function of leaf.h, each with an answer that the assertions expect.
 leaf_user() {

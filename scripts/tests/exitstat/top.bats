@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# exitstat top in a real terminal, with a model of KVM whose counters move. TOP_DEMO is that program: build/probe/K/tests/top_demo.
+# exitstat top in a real terminal, with a model of KVM whose counters move: tests/top_demo in BUILD.
 
 setup() {
     command -v tmux >/dev/null || skip "needs tmux"
-    : "${TOP_DEMO:?the program to test}"
+    TOP_DEMO=$BUILD/tests/top_demo
     export TMUX_TMPDIR=$BATS_TEST_TMPDIR LANG=C.UTF-8
     unset TMUX LC_ALL LC_CTYPE NO_COLOR LINES COLUMNS TERMINFO
     tmux="tmux -u -f /dev/null -L exitstat"

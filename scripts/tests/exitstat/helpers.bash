@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-    root=$BATS_TEST_DIRNAME/../..
+    root=$BATS_TEST_DIRNAME/../../..
     export PATH=$BUILD:$BUILD/tests:$PATH MODEL_COUNTS=$BATS_TEST_TMPDIR/counts LC_ALL=C.UTF-8
     unset COLUMNS NO_COLOR
     : >"$MODEL_COUNTS"
@@ -23,4 +23,10 @@ assert lines
 for line in lines:
     jsonschema.Draft7Validator(schema).validate(json.loads(line))
 PYTHON
+}
+
+# Clang is not everywhere.
+compilers() { # GCC'S CLANG'S
+    echo "$1"
+    ! command -v "$2" >/dev/null || echo "$2"
 }

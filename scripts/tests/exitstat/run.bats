@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # exitstat while something goes on: a command, an interval, a recording, and what becomes of the VM meanwhile.
 
-load exitstat-helpers
+load helpers
 
 @test "a command's VM-Exits are told to the last one, and none of exitstat's own" {
     run -7 --separate-stderr exitstat_model --sort code -- \
