@@ -19,6 +19,16 @@ cpuids() { # JSON
     done
 }
 
+@test "cycles are time where the CPU is not known to be emulated" {
+    if [ "$(jq .emulated "$(inner json)")" = false ]; then
+        head -n 1 "$(inner txt)" | grep -Eq '^VM-Exits took [0-9.]+% of the time of 1 vCPU since '
+        grep -Eq '^TOTAL .* [0-9.]+ (us|ms|s) 100\.0 ' "$(inner txt)"
+    else
+        head -n 1 "$(inner txt)" | grep -Eq '^[0-9,]+ VM-Exits of 1 vCPU since '
+        grep -q '^Note: this VM runs in an emulator' "$(inner txt)"
+    fi
+}
+
 @test "--self-check finds nothing wrong with the leaf, and a reading within its budget" {
     ! grep -v -e '^ok' -e '^cost' "$(inner check)" || false
     [ "$(grep -c '^ok' "$(inner check)")" = 9 ]
