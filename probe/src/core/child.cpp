@@ -119,7 +119,7 @@ Child::Child(const std::vector<std::string> &command, const Signals &signals)
 	if (!pid) {
 		char unused;
 		close(start[1]);
-		const bool told = read(start[0], &unused, 1) == 1;
+		const bool told = ::read(start[0], &unused, 1) == 1;
 		signals.give_back();
 		unblock_sigpipe();
 		if (told) {
@@ -163,7 +163,7 @@ void Child::start()
 	if (write(go, "", 1) != 1)
 		fail("cannot start the command");
 	ssize_t n;
-	while ((n = read(refused, &why, sizeof(why))) < 0 && errno == EINTR)
+	while ((n = ::read(refused, &why, sizeof(why))) < 0 && errno == EINTR)
 		;
 	if (n != sizeof(why))
 		return;
