@@ -91,6 +91,14 @@ probe: ## build exitstat
 install: probe ## install exitstat, its manual and its C++ header in DESTDIR/PREFIX
 	@DESTDIR=$(DESTDIR) cmake --install build/probe --prefix $(PREFIX)
 
+.PHONY: deb
+deb: ## build Debian packages of exitstat and of KVM's modules (DKMS)
+	@scripts/install/build-packages
+
+.PHONY: test-modules
+test-modules: ## try the modules on Debian 13's own kernel, which it installs in build/ (as root)
+	@scripts/install/test-modules 13
+
 .PHONY: selftests
 selftests: ## build the kselftests
 	@scripts/build-selftests $(K)

@@ -349,6 +349,25 @@ kernel_make() { # TREE OUT ARGUMENT...
     "${make[@]}" "$@"
 }
 
+# Copies PROGRAMs into FOLDER/usr/bin, with the libraries that they load.
+copy_programs() { # FOLDER PROGRAM...
+    local folder=$1 program
+    mkdir -p "$folder/usr/bin"
+    for program in "${@:2}"; do
+        program=$(command -v "$program")
+        cp -L "$program" "$folder/usr/bin/"
+        copy_libraries "$folder" "$program"
+    done
+}
+
+copy_libraries() { # FOLDER PROGRAM
+    local folder=$1 library
+    while read -r library; do
+        mkdir -p "$folder$(dirname "$library")"
+        cp -Ln "$library" "$folder$library"
+    done < <(ldd "$2" 2>/dev/null | grep -o '/[^ ]*')
+}
+
 # An initrd of what is in FOLDER. Several, one after the other, make one.
 pack() { # FOLDER INITRD
     (cd "$1" && find . -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --reproducible --quiet) |
