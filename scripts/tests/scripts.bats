@@ -13,9 +13,9 @@ teardown() {
     umount "$copy/build" 2>/dev/null || true
 }
 
-# What somebody can run: all but what runs in the virtual machines.
+# What somebody can run: all but what runs in the virtual machines or from a package.
 programs() {
-    find "$copy/scripts" -type f -executable -not -name '*-init'
+    find "$copy/scripts" -type f -executable -not -name '*-init' -not -path '*/debian/*' -not -path '*/dkms/*'
 }
 
 # A tree without the files that git does not track: enough to apply patches to.
@@ -48,6 +48,15 @@ clone_tree() {
         [ "$status" -eq 0 ] || { echo "$script: status $status" && return 1; }
         says "Usage: ${script#"$copy/"}"
     done
+}
+
+@test "exit-stats-reload has --help, and refuses an unknown option" {
+    run "$copy/scripts/install/dkms/exit-stats-reload" --help
+    [ "$status" -eq 0 ]
+    says "Usage: exit-stats-reload"
+    run "$copy/scripts/install/dkms/exit-stats-reload" --no-such-option
+    [ "$status" -eq 2 ]
+    says "unknown option --no-such-option"
 }
 
 @test "an unknown engine, vendor, job and timeout are refused" {
