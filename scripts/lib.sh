@@ -289,6 +289,18 @@ source_version() { # K
     fi
 }
 
+# The release of Debian's own kernel for clouds that is of the same version as the source of Linux K here. Fails where the
+# archive has none.
+stock_release() { # K
+    local packages release
+    [[ ! -f $(fetched_source "$1") ]] || return 1
+    mapfile -t packages < <(apt-cache search --names-only "^linux-image-$1[.].*-cloud-amd64\$" | cut -d ' ' -f 1)
+    ((${#packages[@]})) || return 1
+    release=$(apt-cache madison "${packages[@]}" |
+        awk -v version="$(source_version "$1")" '$3 == version && !seen++ { sub("linux-image-", "", $1); print $1 }')
+    [[ $release ]] && printf '%s\n' "$release"
+}
+
 # The patches for Linux K in order, as paths.
 series_patches() { # K
     local name
@@ -297,6 +309,13 @@ series_patches() { # K
         [[ -f $root/patches/$name ]] || die "patches/series-$1 names $name, which does not exist"
         printf '%s\n' "$root/patches/$name"
     done <"$root/patches/series-$1"
+}
+
+# Of these, in one, what KVM's modules are built from.
+module_patches() { # K
+    local patches
+    mapfile -t patches < <(series_patches "$1")
+    cat "${patches[@]}" | filterdiff --strip-match=1 -x 'Documentation/*'
 }
 
 # What a tree with the patches applied is made from.

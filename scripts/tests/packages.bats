@@ -108,7 +108,23 @@ tree series/prepare-tree 6.12
 kernel build-kernel 6.12 outer
 kernel build-selftests 6.12
 kernel regression/build-kvm-selftests 6.12
+modules build-modules 6.12
 TEXT
+}
+
+@test "Debian's own kernel is that of the source's version, or there is none" {
+    stub apt-cache '
+        case "$1 $3" in
+            "search ^linux-image-6.12"*) printf "linux-image-6.12.%s+deb12-cloud-amd64 - Linux\n" 1 2 3 ;;
+            madison*) printf " linux-image-6.12.%s+deb12-cloud-amd64 | 6.12.%s-1 | http://mirror main\n" 1 1 2 2 2 2 3 3 ;;
+        esac'
+    stub dpkg-query 'echo "$version"'
+    export version
+    version=6.12.2-1
+    [ "$(on 12 'stock_release 6.12')" = 6.12.2+deb12-cloud-amd64 ]
+    version=6.12.9-1
+    [ -z "$(on 12 '! stock_release 6.12')" ]
+    [ -z "$(on 12 '! stock_release 7.3')" ]
 }
 
 @test "only Debian 12 and 13 will do" {
