@@ -26,6 +26,7 @@ _exitstat() {
         --sort) words=(exits time away cost name code) ;;
         --reason | --exclude) mapfile -t words < <(exitstat explain --sort name 2>/dev/null | awk '{ print $1 }') ;;
         --vcpu) mapfile -t words < <(echo all && compgen -G '/sys/devices/system/cpu/cpu[0-9]*' | sed 's/.*cpu//') ;;
+        --host) mapfile -t words < <(compgen -G '/sys/kernel/debug/kvm/*-*' | sed 's,.*/,,; s/-.*//') ;;
         -o | --output)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
@@ -36,10 +37,10 @@ _exitstat() {
         case $subcommand in
             '')
                 words=(top record report plot hist explain diff --all-columns -x --all-rows -a --reason --exclude
-                    --cycles --json --csv --prometheus --openmetrics --buckets --raw --output -o --sort --vcpu
+                    --cycles --host --json --csv --prometheus --openmetrics --buckets --raw --output -o --sort --vcpu
                     --timestamp -t --repeat -r --no-header --no-first --self-check --help -h --version --)
                 ;;
-            top) words=(--cycles --sort --vcpu --help) ;;
+            top) words=(--cycles --host --sort --vcpu --help) ;;
             record) words=(--output -o --interval -i --help --) ;;
             report)
                 words=(--all-columns -x --all-rows -a --reason --exclude --cycles --json --csv --output -o --sort

@@ -54,13 +54,18 @@ inline std::chrono::nanoseconds boot_time()
 	return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
+/// Of which virtual machine the answers are: where it is another one, reading them causes none of
+/// its VM-Exits.
+enum class Whose { own, another };
+
 /// Reads the leaf, and knows how many VM-Exits that has caused.
 class Reader
 {
 public:
 	/// Throws Unavailable.
-	explicit Reader(Cpuid cpuid = native_cpuid, Clock clock = boot_time)
-		: instruction(std::move(cpuid)), clock(std::move(clock)),
+	explicit Reader(Cpuid cpuid = native_cpuid, Clock clock = boot_time,
+			Whose whose = Whose::own)
+		: instruction(std::move(cpuid)), clock(std::move(clock)), whose(whose),
 		  about(detect([this](std::uint32_t eax, std::uint32_t ecx) {
 			  return counted(eax, ecx);
 		  }))
@@ -69,6 +74,12 @@ public:
 
 	Reader(const Reader &) = delete;
 	Reader &operator=(const Reader &) = delete;
+
+	/// Whether it is the virtual machine that this runs in.
+	bool reads_own_vm() const
+	{
+		return whose == Whose::own;
+	}
 
 	/// As of the last reading.
 	const Info &info() const
@@ -103,6 +114,8 @@ public:
 	/// counted. Throws as read() does.
 	std::uint64_t own_cycles_per_exit(Details details = Details::none)
 	{
+		if (!reads_own_vm())
+			return 0;
 		for (int left = 2; left; left--) {
 			const auto before = read(details), after = read(details);
 			if (!before.counting || !after.counting ||
@@ -116,7 +129,7 @@ public:
 		throw BadAnswer("it does not count the CPUIDs that read it");
 	}
 
-	/// CPUIDs so far.
+	/// CPUIDs so far; of another virtual machine's leaf none.
 	std::uint64_t cpuids() const
 	{
 		return exits_of_vm;
@@ -125,14 +138,17 @@ public:
 private:
 	Cpuid instruction;
 	Clock clock;
+	Whose whose;
 	std::uint64_t exits_of_vm = 0;
 	std::map<int, std::uint64_t> exits_of_cpu{};
 	Info about;
 
 	Regs counted(std::uint32_t eax, std::uint32_t ecx)
 	{
-		exits_of_vm++;
-		exits_of_cpu[sched_getcpu()]++;
+		if (reads_own_vm()) {
+			exits_of_vm++;
+			exits_of_cpu[sched_getcpu()]++;
+		}
 		return instruction(eax, ecx);
 	}
 

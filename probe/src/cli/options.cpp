@@ -152,6 +152,16 @@ void Options::add_cycles(CLI::App &to)
 		->option_text(" ");
 }
 
+CLI::Option *Options::add_host(CLI::App &to)
+{
+	return to
+		.add_option("--host", vm,
+			    "On the host: its virtual machines, or the one of this\n"
+			    "name or pid")
+		->option_text("[VM]")
+		->expected(0, 1);
+}
+
 void Options::define_main()
 {
 	app.add_option("INTERVAL", seconds, "Seconds from one report to the next")
@@ -167,6 +177,7 @@ void Options::define_main()
 		->option_text("N")
 		->check(CLI::Range(1U, 1'000'000U));
 	add_vcpu(app);
+	host = add_host(app);
 	add_formats(app);
 	app.add_flag("--prometheus", prometheus, "For Prometheus' node exporter")->option_text(" ");
 	app.add_flag("--openmetrics", openmetrics, "OpenMetrics 1.0")->option_text(" ");
@@ -202,6 +213,7 @@ void Options::define_subcommands()
 	add_sort(*top);
 	add_cycles(*top);
 	add_vcpu(*top);
+	top_host = add_host(*top);
 	vcpu = main_vcpu;
 
 	record = subcommand("record", "Write a recording to -o FILE, while a -- COMMAND runs");
@@ -290,13 +302,13 @@ void Options::validate(bool has_command)
 		allow("a report without INTERVAL",
 		      {"--json", "--csv", "--prometheus", "--openmetrics", "--buckets", "--output",
 		       "--sort", "--vcpu", "--all-columns", "--all-rows", "--reason", "--exclude",
-		       "--no-header", "--cycles"});
+		       "--no-header", "--cycles", "--host"});
 		break;
 	case Task::watch:
 		allow("INTERVAL",
 		      {"--json", "--csv", "--prometheus", "--openmetrics", "--buckets", "--output",
 		       "--sort", "--vcpu", "--all-columns", "--all-rows", "--reason", "--exclude",
-		       "--no-header", "--no-first", "--timestamp", "--cycles"});
+		       "--no-header", "--no-first", "--timestamp", "--cycles", "--host"});
 		if (sort_key != "exits" && !all_columns && !json && !csv && !metrics())
 			throw CLI::ValidationError("--sort with INTERVAL needs -x: a line has no "
 						   "rows to sort");
@@ -317,7 +329,7 @@ void Options::validate(bool has_command)
 	case Task::run:
 		allow("a command",
 		      {"--json", "--csv", "--output", "--sort", "--all-columns", "--all-rows",
-		       "--reason", "--exclude", "--no-header", "--repeat", "--cycles"});
+		       "--reason", "--exclude", "--no-header", "--repeat", "--cycles", "--host"});
 		if (!seconds.empty())
 			throw CLI::ValidationError("an INTERVAL does not go with a command; see "
 						   "exitstat record");
@@ -350,6 +362,9 @@ void Options::validate(bool has_command)
 		allow("what comes after it: a subcommand's options follow it", {});
 	}
 
+	of_host = *host || *top_host;
+	if (of_host && (csv || metrics() || !cpu_list.empty()))
+		throw CLI::ValidationError("--csv, metrics and --vcpu do not go with --host");
 	sort = sort_keys.at(sort_key);
 	if (!cpu_list.empty())
 		cpus = parse_cpus(cpu_list);

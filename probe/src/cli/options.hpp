@@ -51,6 +51,8 @@ public:
 	Task task = Task::show;
 	std::vector<std::string> command{}; ///< to run
 	std::vector<int> cpus{};	    ///< empty: the whole VM
+	bool of_host = false;		    ///< those of this host's VMs
+	std::string vm{};		    ///< which of these; empty: all
 	Interval interval{std::chrono::seconds(1)};
 	unsigned runs = 1;
 	Sort sort = Sort::exits;
@@ -63,7 +65,7 @@ private:
 	CLI::App app;
 	CLI::App *top = nullptr, *record = nullptr, *report = nullptr, *plot = nullptr,
 		 *hist = nullptr, *explain = nullptr, *diff = nullptr;
-	CLI::Option *raw = nullptr, *vcpu = nullptr;
+	CLI::Option *raw = nullptr, *vcpu = nullptr, *host = nullptr, *top_host = nullptr;
 	bool json = false, csv = false, prometheus = false, openmetrics = false, buckets = false;
 	bool no_header = false, no_first = false, check_leaf = false;
 	bool all_columns = false, all_rows = false, clock = false;
@@ -83,6 +85,7 @@ private:
 	void add_table(CLI::App &to);
 	void add_vcpu(CLI::App &to);
 	void add_cycles(CLI::App &to);
+	CLI::Option *add_host(CLI::App &to);
 	void define_main();
 	void define_subcommands();
 

@@ -3,8 +3,10 @@
 
 #include "cli/options.hpp"
 #include "core/child.hpp"
+#include "host/table.hpp"
 #include "top/top.hpp"
 
+#include <deque>
 #include <exception>
 
 #include <unistd.h>
@@ -14,6 +16,54 @@ namespace exitstat
 
 namespace
 {
+
+/// What is read with a Reader.
+int perform_on(const Machine &machine, const Options &options, const Display &display)
+{
+	switch (options.task) {
+	case Task::top:
+		return top(
+			machine.reader,
+			{.seconds = std::chrono::duration<double>(options.interval.length).count(),
+			 .sort = options.sort,
+			 .cpus = options.cpus,
+			 .cycles = options.cycles,
+			 .emulated = machine.emulated,
+			 .vm = machine.vm});
+	case Task::record:
+		return record(machine, options.output, options.interval.length, options.command);
+	case Task::hist:
+		return show_histogram(machine, options.reason, options.command, display);
+	case Task::run:
+		return run_command(machine, options.command, options.runs, display);
+	case Task::watch:
+		return watch(machine, options.cpus, options.interval, display);
+	default:
+		return show(machine, options.cpus, display);
+	}
+}
+
+int perform_on_host(const Options &options, bool emulated, const Display &display)
+{
+	const std::vector<HostVm> vms = host_vms(options.vm);
+	if (vms.size() > 1 && options.task != Task::show) {
+		std::string all;
+		for (const HostVm &vm : vms)
+			all += (all.empty() ? "" : ", ") + vm.title();
+		throw Unavailable("several virtual machines run on this host, of which --host must "
+				  "name one: " +
+				  all);
+	}
+	const std::uint32_t tsc_khz = measured_tsc_khz();
+	std::deque<Reader> readers; // which stay where they are
+	std::vector<Machine> machines;
+	for (const HostVm &vm : vms) {
+		readers.emplace_back(table_cpuid(vm, tsc_khz), age_of(vm), Whose::another);
+		machines.push_back({readers.back(), emulated, vm.title()});
+	}
+	return options.task == Task::show ? show_each(machines, display)
+					  : perform_on(machines.front(), options, display);
+}
 
 int perform(const Options &options, const Cpuid &cpuid, std::uint32_t tsc_step)
 {
@@ -37,28 +87,10 @@ int perform(const Options &options, const Cpuid &cpuid, std::uint32_t tsc_step)
 		break;
 	}
 
+	if (options.of_host)
+		return perform_on_host(options, emulated(cpuid, tsc_step), display);
 	Reader reader(cpuid);
-	const Machine machine{reader, emulated(cpuid, tsc_step)};
-	switch (options.task) {
-	case Task::top:
-		return top(
-			reader,
-			{.seconds = std::chrono::duration<double>(options.interval.length).count(),
-			 .sort = options.sort,
-			 .cpus = options.cpus,
-			 .cycles = options.cycles,
-			 .emulated = machine.emulated});
-	case Task::record:
-		return record(machine, options.output, options.interval.length, options.command);
-	case Task::hist:
-		return show_histogram(machine, options.reason, options.command, display);
-	case Task::run:
-		return run_command(machine, options.command, options.runs, display);
-	case Task::watch:
-		return watch(machine, options.cpus, options.interval, display);
-	default:
-		return show(machine, options.cpus, display);
-	}
+	return perform_on({reader, emulated(cpuid, tsc_step)}, options, display);
 }
 
 } // namespace

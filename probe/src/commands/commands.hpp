@@ -13,6 +13,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Reading : Snapshot {
 struct Machine {
 	Reader &reader;
 	bool emulated;
+	std::string vm{}; ///< which one, where it is another than the one that this runs in
 
 	Report report(const Reading &reading, std::optional<int> cpu) const;
 
@@ -84,6 +86,9 @@ Reading read(Reader &reader, std::optional<int> cpu, Details details);
 
 /// One report since the VM started, of the whole VM or of each of \p cpus.
 int show(const Machine &machine, const std::vector<int> &cpus, const Display &display);
+
+/// The same of each of these.
+int show_each(std::span<const Machine> machines, const Display &display);
 
 /// The registers of each CPUID that a report takes, or of this input ECX.
 int show_raw(const Cpuid &cpuid, std::optional<std::uint32_t> ecx, const std::vector<int> &cpus,

@@ -33,7 +33,8 @@ void Scopes::each(const std::function<void(std::optional<int> cpu)> &read)
 
 Reading read(Reader &reader, std::optional<int> cpu, Details details)
 {
-	return {cpu ? reader.read_cpu(*cpu, details) : reader.read(details), steal_time(cpu)};
+	Snapshot snapshot = cpu ? reader.read_cpu(*cpu, details) : reader.read(details);
+	return {std::move(snapshot), reader.reads_own_vm() ? steal_time(cpu) : std::nullopt};
 }
 
 Report Machine::report(const Reading &reading, std::optional<int> cpu) const
@@ -42,6 +43,7 @@ Report Machine::report(const Reading &reading, std::optional<int> cpu) const
 	report.info.vcpus = reading.vcpus;
 	report.uptime = reading.time;
 	report.steal = reading.steal;
+	report.vm = vm;
 	return report;
 }
 

@@ -15,4 +15,13 @@ int show(const Machine &machine, const std::vector<int> &cpus, const Display &di
 	return ok;
 }
 
+int show_each(std::span<const Machine> machines, const Display &display)
+{
+	Printer printer(display, false);
+	for (const Machine &machine : machines)
+		printer.page(machine.report(read(machine.reader, {}, Details::all), {}));
+	printer.flush();
+	return ok;
+}
+
 } // namespace exitstat

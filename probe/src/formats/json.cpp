@@ -112,6 +112,8 @@ std::string json(const Report &report)
 		{"seconds", report.seconds() > 0 ? ordered_json(rounded(report.seconds(), 1e6))
 						 : ordered_json()},
 	};
+	if (!report.vm.empty())
+		object["vm"] = report.vm;
 	if (report.period != Period::since_start)
 		object["own_exits_left_out"] = delta.own_exits;
 	if (report.period == Period::command)

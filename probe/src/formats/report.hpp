@@ -41,6 +41,7 @@ struct Report {
 	/// Time in which the host ran others while the guest wanted to run (proc(5), "steal"): in
 	/// the period, and since the guest's boot where that is since the start. None if unknown.
 	std::optional<std::chrono::nanoseconds> steal{};
+	std::string vm{}; ///< which one, as its host sees it; empty in the VM itself
 
 	Scope scope() const
 	{

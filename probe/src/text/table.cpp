@@ -275,8 +275,9 @@ private:
 	std::string facts() const
 	{
 		const Info &info = report.info;
-		std::string s = report.cpu ? fmt::format("one of {} vCPUs", info.vcpus)
-					   : std::string("whole VM");
+		std::string s = report.cpu	    ? fmt::format("one of {} vCPUs", info.vcpus)
+				: report.vm.empty() ? std::string("whole VM")
+						    : "VM " + report.vm;
 		s += info.isa == Isa::vmx ? ", VMX" : ", SVM";
 		if (info.tsc_khz)
 			s += fmt::format(", TSC {}.{:03} MHz", info.tsc_khz / 1000,

@@ -196,7 +196,9 @@ private:
 						    : count,
 					       info.isa == Isa::vmx ? "VMX" : "SVM"};
 		if (!some)
-			items.insert(items.begin(), state.per_vcpu ? "each vCPU" : "whole VM");
+			items.insert(items.begin(), state.per_vcpu     ? "each vCPU"
+						    : state.vm.empty() ? "whole VM"
+								       : "VM " + state.vm);
 		if (info.tsc_khz && !ticks.are_time())
 			items.push_back(fmt::format("TSC {}.{:03} MHz", info.tsc_khz / 1000,
 						    info.tsc_khz % 1000));
@@ -221,7 +223,10 @@ private:
 			rate(total.exits) + " VM-Exits/s",
 			ticks.are_time() ? cpu_text(ticks, total.cycles) + "% of one CPU"
 					 : ticks.text(total.cycles) + " cycles/s"};
-		items.push_back("exitstat's own " + grouped(model.own_exits()) + " left out");
+		// Who reads on the host causes none.
+		if (state.vm.empty())
+			items.push_back("exitstat's own " + grouped(model.own_exits()) +
+					" left out");
 		const std::string line = joined(items, ", ", screen.width);
 		const std::size_t number = items[0].size();
 		add({{line.substr(0, number), TopInk::strong},

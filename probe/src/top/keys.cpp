@@ -92,6 +92,10 @@ TopAction TopState::press(int key)
 			sort = column[1];
 		return TopAction::none;
 	case 'v':
+		if (!vm.empty()) {
+			message = "On the host a virtual machine is shown as a whole.";
+			return TopAction::none;
+		}
 		per_vcpu = !per_vcpu;
 		paused = false;
 		return TopAction::restart;

@@ -45,6 +45,7 @@ struct TopState {
 	double seconds = 1;
 	bool per_vcpu = false;
 	bool cycles = false; ///< where these are time, too
+	std::string vm{};    ///< which one, as its host sees it; empty in the VM itself
 	bool paused = false;
 	bool help = false;
 	std::size_t scroll = 0;		     ///< rows, or lines of help, above the first one shown

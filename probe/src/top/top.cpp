@@ -32,6 +32,7 @@ public:
 		state.seconds = TopState::limited(options.seconds);
 		state.per_vcpu = !options.cpus.empty();
 		state.cycles = options.cycles;
+		state.vm = options.vm;
 		generation = reader.info().generation;
 	}
 

@@ -16,6 +16,7 @@ struct TopOptions {
 	std::vector<int> cpus{}; ///< rows for each of these instead of the whole VM
 	bool cycles = false;	 ///< where these are time, too
 	bool emulated = false;	 ///< cycles are not time
+	std::string vm{};	 ///< Report::vm
 };
 
 /// Show the VM-Exits until the user quits; returns the exit status. A signal that ends the view

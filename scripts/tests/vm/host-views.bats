@@ -49,3 +49,28 @@ between() { # LOW VALUE HIGH
     jq -se '[.. | objects | select(.name? == "exit_cycles" and .unit? == "cycles" and .type? == "cumulative")] | length > 0' \
         "$folder/qmp.json"
 }
+
+@test "exitstat --host shows the VM by its name, with what debugfs has" {
+    head -n 2 "$folder/host.txt" | tail -n 1 | grep -Eq '^VM [0-9]+ \(inner\), SVM, TSC [0-9.]+ MHz$'
+    grep -q '^REASON .* AWAY .* TO USER$' "$folder/host.txt"
+    grep -q '^TOTAL ' "$folder/host.txt"
+    between "$(total before 3)" "$(jq .total.exits "$folder/host.json")" "$(total after 3)"
+    between "$(total before 4)" "$(jq .total.cycles "$folder/host.json")" "$(total after 4)"
+    between "$(total before 6)" "$(jq '[.reasons[].user_exits] | add' "$folder/host.json")" "$(total after 6)"
+    jq -e '.vm | test("^[0-9]+ .inner.$")' "$folder/host.json"
+    # The first since the counters began, and then what happened, none of which is exitstat's.
+    [ "$(jq -s 'map(.period) | join(" ")' "$folder/intervals.json")" = '"since_start interval interval"' ]
+    [ "$(jq -s '[.[1:][].own_exits_left_out] | add' "$folder/intervals.json")" = 0 ]
+}
+
+@test "exitstat top --host shows it live, without exits of its own" {
+    # What the shell says of it.
+    ! grep -vx Terminated "$folder/top.err" || false
+    grep -aEq 'exitstat.*: VM [0-9]+ \(inner\), 1 vCPU, SVM' "$folder/outer-console.log"
+    ! grep -a "exitstat's own" "$folder/outer-console.log" || false
+}
+
+@test "exitstat --host says when there is no VM" {
+    [ "$(cat "$folder/none.status")" = 3 ]
+    [ "$(cat "$folder/none")" = "exitstat: no virtual machine runs on this host" ]
+}
