@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Asks for the VM-Exits as many a program does that knows no more of the leaf than its number. ECX
  * is left to chance: built without optimisation, it has what the compiler left there.
