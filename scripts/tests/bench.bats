@@ -151,7 +151,7 @@ fake_throughput() {
     copy=$BATS_TEST_TMPDIR/repo
     mkdir -p "$copy/scripts/vm" "$copy/patches" "$BATS_TEST_TMPDIR/bin"
     touch "$copy/patches/series-6.12"
-    cp -r "$BATS_TEST_DIRNAME"/../{bench,lib.sh} "$copy/scripts/"
+    cp -r "$BATS_TEST_DIRNAME"/../{bench,lib.sh,packages.sh} "$copy/scripts/"
     cat >"$copy/scripts/vm/run-vm" <<'SCRIPT'
 #!/bin/bash
 root=$(dirname "$0")/../..

@@ -10,7 +10,7 @@ setup() {
     # Of the scripts, what lint itself is and the tests look at: all of them take shellcheck half a minute each time.
     rm -r "$copy/scripts"
     mkdir "$copy/scripts"
-    (cd "$top/scripts" && cp -r --parents -t "$copy/scripts" lint lib.sh tap.sh install-packages faults build-probe vm/outer-* \
+    (cd "$top/scripts" && cp -r --parents -t "$copy/scripts" lint lib.sh packages.sh tap.sh install-packages faults build-probe vm/outer-* \
         tests/vm/cost.bats tests/exitstat/command-line.bats tests/helpers.bash)
     mkdir "$copy/scripts/vm/jobs"
 }

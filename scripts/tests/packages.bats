@@ -213,7 +213,7 @@ TEXT
 @test "what only newer backports have is fetched into build/, once, with lists of its own" {
     archive
     : >"$copy/patches/series-6.99"
-    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/lib.sh"
+    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/packages.sh"
     lists=$(ls -l --full-time /var/lib/apt/lists)
     for release in 12 13; do
         rm -rf "$copy/build"
@@ -243,7 +243,7 @@ TEXT
 
 @test "an archive that has moved on, or cannot be reached, is told" {
     archive
-    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/lib.sh"
+    sed -i 's/signed-by=.keys/trusted=yes/' "$copy/scripts/packages.sh"
     run on 13 'source_available 6.98'
     [ "$status" -eq 1 ]
     says "apt does not know linux-source-6.98, and it cannot be had from trixie-backports: Unable to locate package"

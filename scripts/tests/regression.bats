@@ -98,7 +98,7 @@ add() { # FILE TEST VERDICT REASON
 fake() {
     copy=$BATS_TEST_TMPDIR/repo
     mkdir -p "$copy/scripts/vm" "$copy/build/kvm-selftests/6.12" "$copy/patches/faults"
-    cp -r "$BATS_TEST_DIRNAME"/../{regression,faults,lib.sh,tap.sh} "$copy/scripts/"
+    cp -r "$BATS_TEST_DIRNAME"/../{regression,faults,lib.sh,packages.sh,tap.sh} "$copy/scripts/"
     touch "$copy/patches/series-6.12"
     : >"$copy/scripts/regression/regression.conf"
     printf '%s\n' 'Forwarded: not-needed (scripts/regression/run-regression --tests one|two)' \

@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 setup() {
     copy=$BATS_TEST_TMPDIR/repo
     mkdir -p "$copy"/{scripts/{tests,series,vm,machines},patches,behaviour,bin}
-    cp "$BATS_TEST_DIRNAME"/../{run-tests,lib.sh,tap.sh} "$copy/scripts/"
+    cp "$BATS_TEST_DIRNAME"/../{run-tests,lib.sh,packages.sh,tap.sh} "$copy/scripts/"
     printf '%s\n' '# SUITE: TEST | engine | vendor | kernel | reason' \
         'some suite: some test | * | * | * | some reason' >"$copy/scripts/tests/skips"
     touch "$copy/patches/series-6.12"
