@@ -10,8 +10,6 @@
 #include <optional>
 #include <sstream>
 
-#include <unistd.h>
-
 namespace exitstat
 {
 
