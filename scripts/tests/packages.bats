@@ -108,7 +108,7 @@ tree series/prepare-tree 6.12
 kernel build-kernel 6.12 outer
 kernel build-selftests 6.12
 kernel regression/build-kvm-selftests 6.12
-modules build-modules 6.12
+modules install/build-modules 6.12
 TEXT
 }
 
